@@ -1,0 +1,38 @@
+"""Money is an integer number of fen (分). Decimal at the edges, never a float."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+
+class MoneyError(ValueError):
+    """A text that is not an exact amount."""
+
+
+def yuan_to_fen(text: str | Decimal | int) -> int:
+    """Convert an amount in yuan (元) to fen, exactly. Accepts ``¥``, thousands commas and surrounding blanks.
+
+    Raises:
+        MoneyError: not a number, or finer than one fen.
+    """
+    return _to_int(text, Decimal(100), "yuan with at most 2 decimals")
+
+
+def fen_to_fen(text: str | Decimal | int) -> int:
+    """Read an amount that is already in fen.
+
+    Raises:
+        MoneyError: not a whole number.
+    """
+    return _to_int(text, Decimal(1), "a whole number of fen")
+
+
+def _to_int(text: str | Decimal | int, factor: Decimal, expected: str) -> int:
+    cleaned = text.strip().lstrip("¥￥").replace(",", "") if isinstance(text, str) else text
+    try:
+        value = Decimal(cleaned) * factor
+    except InvalidOperation as error:
+        raise MoneyError(f"expected {expected}, got {text!r}") from error
+    if not value.is_finite() or value != value.to_integral_value():
+        raise MoneyError(f"expected {expected}, got {text!r}")
+    return int(value)

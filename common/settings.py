@@ -1,0 +1,119 @@
+"""Typed settings: the only reader of the environment.
+
+Every variable has the prefix ``SIYU_`` and may stand in a ``.env`` file. ``.env.example`` lists them all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
+
+
+class Settings(BaseSettings):
+    """All settings of one Siyu home. Paths are absolute; instants are UTC; secrets are ``SecretStr``."""
+
+    model_config = SettingsConfigDict(env_prefix="SIYU_", env_file=".env", extra="ignore", frozen=False)
+
+    home: Path = Field(default=Path("var"), description="Folder that holds every store")
+    business_timezone: str = Field(default="Asia/Shanghai", description="Time zone of business days")
+    first_day: dt.date = Field(
+        default=dt.date(2026, 1, 1), description="First business day to fetch from windowed APIs"
+    )
+    schedules: bool = Field(default=False, description="Start the daily schedule and the sensors by themselves")
+    catchup_days: int = Field(default=35, description="How many missed days the catch-up sensor looks back")
+    max_runtime_seconds: int = Field(default=7200, description="A run older than this is ended")
+
+    complete_journey: bool = Field(
+        default=False, description="Load the Complete Journey orders as the mini-program orders (demo)"
+    )
+
+    wecom_base_url: str = "https://qyapi.weixin.qq.com"
+    wecom_corp_id: str | None = None
+    wecom_secret: SecretStr | None = None
+    wechat_base_url: str = "https://api.weixin.qq.com"
+    shop_app_id: str | None = None
+    shop_secret: SecretStr | None = None
+    finder_app_id: str | None = None
+    finder_secret: SecretStr | None = None
+
+    activation_mode: str = Field(default="dry_run", description="dry_run or live")
+    pii_key: SecretStr | None = Field(default=None, description="Key of the phone HMAC, at least 32 bytes")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @field_validator("business_timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        ZoneInfo(value)
+        return value
+
+    @field_validator("activation_mode")
+    @classmethod
+    def _known_mode(cls, value: str) -> str:
+        if value not in ("dry_run", "live"):
+            raise ValueError(f"SIYU_ACTIVATION_MODE: expected dry_run or live, got {value!r}")
+        return value
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.business_timezone)
+
+    @property
+    def lake_dir(self) -> Path:
+        return self.home / "lake"
+
+    @property
+    def warehouse_path(self) -> Path:
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def ledger_path(self) -> Path:
+        return self.home / "ledger.sqlite"
+
+    @property
+    def published_dir(self) -> Path:
+        return self.home / "published"
+
+    @property
+    def exports_dir(self) -> Path:
+        return self.home / "exports"
+
+    @property
+    def data_docs_dir(self) -> Path:
+        return self.home / "data_docs"
+
+    @property
+    def inbox_dir(self) -> Path:
+        return self.home / "inbox"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+    @property
+    def dbt_target_dir(self) -> Path:
+        return self.home / "dbt_target"
+
+    @property
+    def wecom_configured(self) -> bool:
+        return bool(self.wecom_corp_id and self.wecom_secret)
+
+    @property
+    def video_account_configured(self) -> bool:
+        return bool(self.shop_app_id and self.shop_secret)
+
+
+def load_settings() -> Settings:
+    """Read the settings anew from the environment (and ``.env`` in the working folder)."""
+    return Settings()

@@ -1,0 +1,149 @@
+"""The raw streams of the lake: which exist, what a row of each looks like.
+
+Two shapes. A *records* stream keeps what an API said, one row per version of a record, payload verbatim as JSON
+text. A *table* stream keeps rows of a contract (files), one column per contract field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+RECORD_COLUMNS = pa.schema(
+    [
+        ("record_key", pa.string()),  # natural key inside the stream
+        ("op", pa.string()),  # upsert, or delete when a full scan no longer shows the key
+        ("payload", pa.string()),  # JSON as received
+        ("payload_hash", pa.string()),  # sha256 of the payload, tells versions apart
+        ("phone_hmacs", pa.string()),  # JSON list: keyed HMACs of the phones in the payload
+        ("source", pa.string()),  # API and window, or file
+    ]
+)
+
+_ORDERS = pa.schema(
+    [
+        ("order_id", pa.string()),
+        ("buyer_id", pa.string()),
+        ("buyer_source", pa.string()),  # whose buyer ids these are: ids of two shops never meet by chance
+        ("paid_at", pa.timestamp("us")),  # UTC
+        ("amount_fen", pa.int64()),
+        ("refunded_fen", pa.int64()),
+        ("item_count", pa.int64()),
+        ("status", pa.string()),  # paid, completed, cancelled, refunded
+        ("unionid", pa.string()),
+        ("openid", pa.string()),
+        ("app_id", pa.string()),
+        ("phone", pa.string()),
+        ("phone_hmac", pa.string()),
+        ("source", pa.string()),
+        ("source_line", pa.int64()),
+    ]
+)
+
+_ORDER_LINES = pa.schema(
+    [
+        ("order_id", pa.string()),
+        ("line_no", pa.int64()),
+        ("sku_id", pa.string()),
+        ("product_name", pa.string()),
+        ("category", pa.string()),
+        ("quantity", pa.int64()),
+        ("amount_fen", pa.int64()),
+        ("source", pa.string()),
+        ("source_line", pa.int64()),
+    ]
+)
+
+_COUPON_USES = pa.schema(
+    [
+        ("coupon_use_id", pa.string()),
+        ("buyer_id", pa.string()),
+        ("buyer_source", pa.string()),
+        ("coupon_id", pa.string()),
+        ("campaign_id", pa.string()),
+        ("used_at", pa.timestamp("us")),  # UTC
+        ("source", pa.string()),
+        ("source_line", pa.int64()),
+    ]
+)
+
+# The brand's own member register: the bridge from shop buyer ids to WeChat identities.
+_MEMBERS = pa.schema(
+    [
+        ("buyer_id", pa.string()),
+        ("buyer_source", pa.string()),
+        ("unionid", pa.string()),
+        ("openid", pa.string()),
+        ("app_id", pa.string()),
+        ("phone", pa.string()),
+        ("phone_hmac", pa.string()),
+        ("name", pa.string()),
+        ("gender", pa.string()),  # male, female, unknown
+        ("birthday", pa.date32()),
+        ("city", pa.string()),
+        ("registered_at", pa.timestamp("us")),  # UTC
+        ("source", pa.string()),
+        ("source_line", pa.int64()),
+    ]
+)
+
+_QUARANTINE = pa.schema(
+    [
+        ("channel", pa.string()),
+        ("stream", pa.string()),
+        ("source", pa.string()),
+        ("source_line", pa.int64()),
+        ("reason", pa.string()),
+        ("record", pa.string()),  # JSON of the row as read; personal data, so it stays in the lake
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One raw stream. ``complete`` marks full scans: a key that is missing from one was deleted."""
+
+    channel: str
+    name: str
+    columns: pa.Schema
+    complete: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.channel}/{self.name}"
+
+    @property
+    def holds_records(self) -> bool:
+        return self.columns is RECORD_COLUMNS
+
+
+_ALL = (
+    Stream("wecom", "staff", RECORD_COLUMNS, complete=True),
+    Stream("wecom", "corp_tags", RECORD_COLUMNS, complete=True),
+    Stream("wecom", "contacts", RECORD_COLUMNS, complete=True),
+    Stream("wecom", "groups", RECORD_COLUMNS, complete=True),
+    Stream("video_account", "lives", RECORD_COLUMNS),
+    Stream("video_account", "shop_orders", RECORD_COLUMNS),
+    Stream("video_account", "aftersales", RECORD_COLUMNS),
+    Stream("miniprogram", "orders", _ORDERS),
+    Stream("miniprogram", "order_lines", _ORDER_LINES),
+    Stream("miniprogram", "coupon_uses", _COUPON_USES),
+    Stream("miniprogram", "members", _MEMBERS),
+    Stream("quarantine", "rows", _QUARANTINE),
+)
+
+STREAMS: dict[str, Stream] = {stream.key: stream for stream in _ALL}
+CHANNELS: tuple[str, ...] = ("video_account", "miniprogram", "wecom")
+
+
+def streams_of(channel: str) -> list[Stream]:
+    """Return a channel's streams.
+
+    Raises:
+        KeyError: no such channel.
+    """
+    found = [stream for stream in _ALL if stream.channel == channel]
+    if not found:
+        raise KeyError(f"unknown channel {channel!r}; known: {', '.join(CHANNELS)}")
+    return found
