@@ -6,6 +6,8 @@ Every variable has the prefix ``SIYU_`` and may stand in a ``.env`` file. ``.env
 from __future__ import annotations
 
 import datetime as dt
+import os
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -117,3 +119,12 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Read the settings anew from the environment (and ``.env`` in the working folder)."""
     return Settings()
+
+
+def child_environment(*, allow: Collection[str] = (), extra: dict[str, str] | None = None) -> dict[str, str]:
+    """Return the environment for a program that we start: ours without ``SIYU_`` variables, so without secrets.
+
+    ``allow`` names ``SIYU_`` variables to keep; ``extra`` is put on top.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SIYU_") or name in allow}
+    return {**kept, **(extra or {})}

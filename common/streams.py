@@ -44,6 +44,7 @@ _ORDERS = pa.schema(
 _ORDER_LINES = pa.schema(
     [
         ("order_id", pa.string()),
+        ("buyer_source", pa.string()),
         ("line_no", pa.int64()),
         ("sku_id", pa.string()),
         ("product_name", pa.string()),

@@ -1,0 +1,65 @@
+{#- sum() of a BIGINT is HUGEINT in DuckDB and breaks an enforced contract; every sum of fen or counts goes here. -#}
+{% macro sum_fen(expression) -%}
+    cast(coalesce(sum({{ expression }}), 0) as bigint)
+{%- endmacro %}
+
+{#- Text at a JSON path, NULL when absent or JSON null. `path` like '$.external_contact.name'. -#}
+{% macro json_text(column, path) -%}
+    {{ return(adapter.dispatch('json_text', 'siyu')(column, path)) }}
+{%- endmacro %}
+
+{% macro default__json_text(column, path) -%}
+    get_json_object({{ column }}, '{{ path }}')
+{%- endmacro %}
+
+{% macro duckdb__json_text(column, path) -%}
+    json_extract_string({{ column }}, '{{ path }}')
+{%- endmacro %}
+
+{% macro json_bigint(column, path) -%}
+    cast({{ json_text(column, path) }} as bigint)
+{%- endmacro %}
+
+{#- One row per element of a JSON array; use as a lateral join item, gives `item` (JSON text). -#}
+{% macro json_items(column, path) -%}
+    {{ return(adapter.dispatch('json_items', 'siyu')(column, path)) }}
+{%- endmacro %}
+
+{% macro default__json_items(column, path) -%}
+    lateral explode(from_json(get_json_object({{ column }}, '{{ path }}'), 'array<string>')) as items(item)
+{%- endmacro %}
+
+{% macro duckdb__json_items(column, path) -%}
+    lateral (select unnest(cast(json_extract({{ column }}, '{{ path }}') as json[])) as item) as items
+{%- endmacro %}
+
+{#- First character and stars: enough to recognise, not enough to know. -#}
+{% macro mask_name(expression) -%}
+    case when nullif(trim({{ expression }}), '') is null then null else substr({{ expression }}, 1, 1) || '**' end
+{%- endmacro %}
+
+{#- Stable bucket 0..9999 of a text, for holdouts: the first 8 hex digits of its md5. -#}
+{% macro hash_bucket(expression) -%}
+    {{ return(adapter.dispatch('hash_bucket', 'siyu')(expression)) }}
+{%- endmacro %}
+
+{% macro default__hash_bucket(expression) -%}
+    pmod(cast(conv(substr(md5({{ expression }}), 1, 8), 16, 10) as bigint), 10000)
+{%- endmacro %}
+
+{% macro duckdb__hash_bucket(expression) -%}
+    cast(('0x' || substr(md5({{ expression }}), 1, 8)) as bigint) % 10000
+{%- endmacro %}
+
+{#- Relation with the integers from `first` to the scalar query `last_query`, column generated_number. -#}
+{% macro integer_series(first, last_query) -%}
+    {{ return(adapter.dispatch('integer_series', 'siyu')(first, last_query)) }}
+{%- endmacro %}
+
+{% macro default__integer_series(first, last_query) -%}
+    select explode(sequence({{ first }}, coalesce(({{ last_query }}), {{ first }}))) as generated_number
+{%- endmacro %}
+
+{% macro duckdb__integer_series(first, last_query) -%}
+    select unnest(range({{ first }}, coalesce(({{ last_query }}), {{ first }}) + 1)) as generated_number
+{%- endmacro %}

@@ -1,0 +1,12 @@
+{{ config(materialized='table') }}
+
+select
+    customer_id,
+    event_date,
+    {{ day_number('event_date') }} as event_day,
+    min(channel_code) as first_channel_code
+    {%- for measure in measures() %},
+    {{ sum_fen(measure.daily) }} as {{ measure.daily }}
+    {%- endfor %}
+from {{ ref('int_run__events') }}
+group by customer_id, event_date

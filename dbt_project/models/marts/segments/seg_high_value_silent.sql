@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+{{ segment_model('high_value_silent') }}

@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+{{ segment_model('new_lead_not_bought') }}

@@ -1,0 +1,35 @@
+{{ config(meta={'published_as': 'tag_catalog'}) }}
+
+with definitions as (
+    {% for tag in var('tags') %}
+    {{ 'union all' if not loop.first }}
+    select
+        '{{ tag.code }}' as tag_code,
+        {{ sql_value(tag.name_zh, 'text', 'name_zh') }} as name_zh,
+        '{{ tag.family }}' as family,
+        '{{ tag.made }}' as made,
+        '{{ tag.ageing }}' as ageing,
+        {{ sql_value(tag.owner, 'text', 'owner') }} as owner,
+        {{ tag.version }} as rule_version,
+        {{ sql_value(tag.description_zh, 'text', 'description_zh') }} as description_zh,
+        {{ sql_value(tojson(tag.cases) if tag.made == 'rule' else tag.feature, 'text', 'rule') }} as rule
+    {% endfor %}
+),
+
+carried as (
+
+    select
+        tag_code,
+        cast(count(*) as bigint) as customer_count,
+        cast(count(distinct tag_value) as bigint) as value_count
+    from {{ ref('customer_tags') }}
+    group by tag_code
+
+)
+
+select
+    definitions.*,
+    coalesce(carried.customer_count, 0) as customer_count,
+    coalesce(carried.value_count, 0) as value_count
+from definitions
+left join carried on carried.tag_code = definitions.tag_code
