@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -45,6 +44,7 @@ class Settings(BaseSettings):
     shop_secret: SecretStr | None = None
     finder_app_id: str | None = None
     finder_secret: SecretStr | None = None
+    api_calls_per_minute: int = Field(default=2000, ge=1, description="Calls a minute to one API of one app")
 
     activation_mode: str = Field(default="dry_run", description="dry_run or live")
     pii_key: SecretStr | None = Field(default=None, description="Key of the phone HMAC, at least 32 bytes")
@@ -121,10 +121,10 @@ def load_settings() -> Settings:
     return Settings()
 
 
-def child_environment(*, allow: Collection[str] = (), extra: dict[str, str] | None = None) -> dict[str, str]:
+def child_environment(*, with_settings: bool = False, extra: dict[str, str] | None = None) -> dict[str, str]:
     """Return the environment for a program that we start: ours without ``SIYU_`` variables, so without secrets.
 
-    ``allow`` names ``SIYU_`` variables to keep; ``extra`` is put on top.
+    ``with_settings`` keeps them (for our own processes); ``extra`` is put on top.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SIYU_") or name in allow}
+    kept = {name: value for name, value in os.environ.items() if with_settings or not name.startswith("SIYU_")}
     return {**kept, **(extra or {})}

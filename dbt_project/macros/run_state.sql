@@ -94,8 +94,8 @@
 {#- What the answers depend on besides the data: rules, policy, business time zone and the SQL itself. -#}
 {% macro config_hash() %}
     {% set parts = [business_timezone(), var('windows'), var('tags'), var('segments'), var('member_tiers'),
-                    var('identity_limits'), var('wecom_tag_group')] %}
-    {% for node in graph.nodes.values() | sort(attribute='unique_id') if node.resource_type in ('model', 'seed') %}
+                    var('identity_limits'), var('identity_blocked_values'), var('wecom_tag_group')] %}
+    {% for node in graph.nodes.values() | sort(attribute='unique_id') if node.resource_type == 'model' %}
         {% do parts.append(node.unique_id ~ node.checksum.checksum) %}
     {% endfor %}
     {{ return(local_md5(tojson(parts))) }}

@@ -33,12 +33,15 @@ select
     seen.first_load_id,
     row_number() over (order by seen.first_load_id, seen.identifier_key) as identifier_no,
     case
-        when blocked.identifier_key is not null then blocked.reason
+        {%- for blocked in var('identity_blocked_values') %}
+        when seen.identifier_key = {{ sql_value(blocked.identifier_key, 'text', 'vars.identity_blocked_values') }}
+            then {{ sql_value(blocked.reason, 'text', 'vars.identity_blocked_values') }}
+        {%- endfor %}
         {%- for type, limit in var('identity_limits').items() %}
         when seen.identifier_key like '{{ type }}:%' and companions.companion_count > {{ limit }}
             then 'sits beside more than {{ limit }} other identifiers'
         {%- endfor %}
+        else cast(null as varchar)
     end as blocked_reason
 from seen
 left join companions on companions.identifier_key = seen.identifier_key
-left join {{ ref('identity_blocked_values') }} as blocked on blocked.identifier_key = seen.identifier_key

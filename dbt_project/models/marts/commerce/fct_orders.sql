@@ -2,6 +2,7 @@
     materialized='incremental', incremental_strategy='append', on_schema_change='fail',
     pre_hook="{{ forget_touched_customers() }}", meta={'published_as': 'orders'}
 ) }}
+-- depends_on: {{ ref('int_run__touched_customers') }}
 
 with refunds as (
 

@@ -1,0 +1,274 @@
+"""What plans, changes and receipts are, and what every destination must offer.
+
+A destination is one class that satisfies ``Destination``; everything about plans, approval, the ledger and
+recovery is done around it, the same way for all of them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+Values = dict[str, str | int | None]
+
+
+class ActivationError(RuntimeError):
+    """Base of everything this room refuses to do; the text says what to do next."""
+
+
+class PayloadError(ActivationError):
+    """The warehouse does not hold a payload that can be sent (missing table, unknown segment, bad keys)."""
+
+
+class PlanStateError(ActivationError):
+    """The plan is not in a state that allows what was asked."""
+
+
+class PlanNotApprovedError(PlanStateError):
+    """The policy does not let this plan pass by itself and nobody approved it."""
+
+
+class PlanExpiredError(PlanStateError):
+    """The plan is older than the policy allows."""
+
+
+class PlanDriftError(PlanStateError):
+    """The data, or what is known to be at the destination, changed since the plan was made."""
+
+
+class PlanTamperedError(PlanStateError):
+    """The stored rows of the plan no longer match its hash."""
+
+
+class ApplierBusyError(ActivationError):
+    """Another living process is sending to this destination of this segment."""
+
+
+class DestinationStoppedError(ActivationError):
+    """The destination refuses us as a whole (wrong secret, no permission): going on makes it worse."""
+
+
+class Action(StrEnum):
+    ADD = "add"
+    CHANGE = "change"
+    REMOVE = "remove"
+    HELD = "held"
+
+
+class Outcome(StrEnum):
+    """``pending`` is an intent without a receipt; ``not_sent`` is certain to have had no effect."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    REFUSED = "refused"
+    NOT_SENT = "not_sent"
+    IN_DOUBT = "in_doubt"
+
+
+class PlanStatus(StrEnum):
+    PLANNED = "planned"
+    NEEDS_APPROVAL = "needs_approval"
+    APPROVED = "approved"
+    SENDING = "sending"
+    SENT = "sent"
+    REFUSED = "refused"
+    IN_DOUBT = "in_doubt"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+
+
+class ReadBack(StrEnum):
+    """What a destination says about one change whose outcome we do not know."""
+
+    IN_EFFECT = "in_effect"
+    NOT_IN_EFFECT = "not_in_effect"
+    RELATION_ENDED = "relation_ended"
+
+
+RELATION_ENDED = "relation_ended"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment as the warehouse declares it."""
+
+    code: str
+    name_zh: str
+    destinations: tuple[str, ...]
+    tag_group_name: str | None
+    tag_name: str | None
+    rule_version: str | None
+
+
+@dataclass(frozen=True)
+class PayloadRow:
+    """One thing that should be at the destination. ``row_key`` is unique within segment and destination."""
+
+    row_key: str
+    customer_id: str
+    values: Values
+
+
+@dataclass(frozen=True)
+class KnownRow:
+    """One thing that the ledger knows to be at the destination (or, ``ended``, to be impossible there)."""
+
+    row_key: str
+    customer_id: str
+    values: Values
+    ended: bool
+    since: dt.datetime
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row of a plan.
+
+    ``before`` is what the ledger knows to be there; ``reason`` says why the row is held or braked.
+    """
+
+    action: Action
+    row_key: str
+    customer_id: str
+    values: Values
+    before: Values | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of one change. ``code`` is the destination's own code, ``code_class`` how we read it."""
+
+    row_key: str
+    outcome: Outcome
+    code: str | None = None
+    code_class: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    calls: int
+    minutes: float
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a destination is asked to bring about: ``members`` are all that should be there in the end."""
+
+    segment: Segment
+    as_of: dt.date
+    members: Sequence[PayloadRow]
+
+
+class Destination(Protocol):
+    """Where a segment can be sent. Only ``prepare``, ``send`` and ``read_back`` reach outside."""
+
+    name: str
+    relation: str
+    chunk_rows: int | None
+    """Rows whose intents are written together before they are sent; None for all of them."""
+
+    def read(self, columns: list[str], rows: list[tuple[Any, ...]]) -> list[PayloadRow]:
+        """Turn rows of ``relation`` into payload rows."""
+
+    def check(self, segment: Segment) -> None:
+        """Raise PayloadError when this segment must not or cannot go to this destination."""
+
+    def estimate(self, changes: Sequence[Change]) -> Estimate:
+        """Say what the changes cost."""
+
+    def prepare(self, order: Order, changes: Sequence[Change]) -> None:
+        """Get ready before any intent is written. Raises DestinationStoppedError or ActivationError."""
+
+    def send(self, order: Order, changes: Sequence[Change]) -> Iterator[Receipt]:
+        """Bring the changes about and yield exactly one receipt per change.
+
+        Raises DestinationStoppedError, after the last receipt, when the destination refused us as a whole.
+        """
+
+    def read_back(self, order: Order, changes: Sequence[Change]) -> dict[str, ReadBack]:
+        """Look at the destination and say of each change (by row key) whether it is in effect."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A row-level diff that may be approved and applied, exactly as it stands, until it expires."""
+
+    plan_id: str
+    segment_code: str
+    destination: str
+    status: PlanStatus
+    plan_hash: str
+    as_of: dt.date
+    created_at: dt.datetime
+    expires_at: dt.datetime
+    adds: int
+    changes: int
+    removes: int
+    unchanged: int
+    known: int
+    held: dict[str, int]
+    estimated_calls: int
+    estimated_minutes: float
+    reason: str | None = None
+    approved_by: str | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows that would be sent."""
+        return self.adds + self.changes + self.removes
+
+    @property
+    def is_empty(self) -> bool:
+        return self.rows == 0
+
+    def as_metadata(self) -> dict[str, Any]:
+        """Return the plan as plain values."""
+        return {
+            "plan_id": self.plan_id, "segment": self.segment_code, "destination": self.destination,
+            "status": str(self.status), "as_of": self.as_of.isoformat(),
+            "expires_at": self.expires_at.isoformat(),
+            "adds": self.adds, "changes": self.changes, "removes": self.removes, "unchanged": self.unchanged,
+            "held": sum(self.held.values()), "held_reasons": dict(self.held),
+            "estimated_calls": self.estimated_calls, "estimated_minutes": self.estimated_minutes,
+            "reason": self.reason, "approved_by": self.approved_by,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ApplyReport:
+    """What applying did (live) or would do (dry_run). ``status`` is the plan's, or ``busy`` or ``failed``."""
+
+    segment_code: str
+    destination: str
+    mode: str
+    status: str
+    plan: Plan | None = None
+    outcomes: Counter[str] = field(default_factory=Counter)
+    settled: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    reason: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing needs a person: sent, or a dry run of what would be sent without one."""
+        return self.status in (PlanStatus.SENT, PlanStatus.PLANNED, PlanStatus.APPROVED)
+
+    def as_metadata(self) -> dict[str, Any]:
+        """Return the report as plain values; the plan's own counts are included."""
+        return {
+            **(self.plan.as_metadata() if self.plan else {}),
+            "segment": self.segment_code, "destination": self.destination, "mode": self.mode,
+            "status": str(self.status), "sent": self.outcomes[Outcome.SENT],
+            "refused": self.outcomes[Outcome.REFUSED], "not_sent": self.outcomes[Outcome.NOT_SENT],
+            "in_doubt": self.outcomes[Outcome.IN_DOUBT], "settled_by_read_back": dict(self.settled),
+            "seconds": round(self.seconds, 2), "reason": self.reason,
+        }  # fmt: skip

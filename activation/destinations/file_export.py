@@ -1,0 +1,179 @@
+"""CSV hand-off: the whole segment as one file per business day, for tools that take lists.
+
+Ids only, no phones. The file is written beside its place and moved there whole, so a reader never sees half
+of it, and written anew only when a member or one of its values changed.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import hashlib
+import io
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from activation.contracts import (
+    Action,
+    ActivationError,
+    Change,
+    Estimate,
+    Order,
+    Outcome,
+    PayloadRow,
+    ReadBack,
+    Receipt,
+    Segment,
+    Values,
+)
+from activation.policy import Policy
+from common.settings import Settings
+
+COLUMNS = (
+    "segment_code",
+    "segment_name_zh",
+    "customer_id",
+    "customer_no",
+    "entered_date",
+    "tier_code",
+    "order_count",
+    "net_spend_cny",
+)
+# Spreadsheets run a text cell that begins with one of these; some Excel editions the full-width forms too.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+class FileExport:
+    """The destination ``file_export``."""
+
+    name = "file_export"
+    relation = "activation.act_file__segment_members"
+    chunk_rows: int | None = None  # one file holds them all
+
+    def __init__(self, settings: Settings, policy: Policy) -> None:
+        self._exports_dir = settings.exports_dir
+
+    def read(self, columns: list[str], rows: list[tuple[Any, ...]]) -> list[PayloadRow]:
+        """One payload row per customer; the key is the customer id."""
+        found = []
+        for row in rows:
+            each = dict(zip(columns, row, strict=True))
+            values: Values = {name: _plain(each[name]) for name in COLUMNS if name != "net_spend_cny"}
+            values["net_spend_fen"] = _plain(each["net_spend_fen"])
+            found.append(PayloadRow(each["customer_id"] or "", each["customer_id"] or "", values))
+        return found
+
+    def check(self, segment: Segment) -> None:
+        """Every segment can be a file."""
+
+    def estimate(self, changes: Sequence[Change]) -> Estimate:
+        """No calls; the minutes are those of writing."""
+        return Estimate(0, 0.0)
+
+    def prepare(self, order: Order, changes: Sequence[Change]) -> None:
+        """Make the folder of the segment."""
+        try:
+            self._folder(order).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ActivationError(
+                f"cannot make {self._folder(order)}: {error.strerror}; check its rights"
+            ) from error
+
+    def send(self, order: Order, changes: Sequence[Change]) -> Iterator[Receipt]:
+        """Write the file; the receipt carries its sha256 and row count."""
+        content = _render(order.members)
+        target = self._target(order)
+        try:
+            _write_whole(target, content)
+        except OSError as error:
+            for change in changes:
+                yield Receipt(
+                    change.row_key, Outcome.NOT_SENT, None, "retry_later", f"not written: {error.strerror}"
+                )
+            return
+        digest = hashlib.sha256(content).hexdigest()
+        message = f"{target.name}: {len(order.members)} rows, sha256 {digest}"
+        for change in changes:
+            yield Receipt(change.row_key, Outcome.SENT, "0", "ok", message)
+
+    def read_back(self, order: Order, changes: Sequence[Change]) -> dict[str, ReadBack]:
+        """Look into the file that the changes were to be written to."""
+        try:
+            with self._target(order).open(encoding="utf-8-sig", newline="") as lines:
+                there = {line[COLUMNS.index("customer_id")]: line for line in csv.reader(lines)}
+        except FileNotFoundError:
+            return {change.row_key: ReadBack.NOT_IN_EFFECT for change in changes}
+        return {
+            change.row_key: ReadBack.IN_EFFECT if _in_effect(change, there) else ReadBack.NOT_IN_EFFECT
+            for change in changes
+        }
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    def _folder(self, order: Order) -> Path:
+        return self._exports_dir / order.segment.code
+
+    def _target(self, order: Order) -> Path:
+        return self._folder(order) / f"{order.as_of.isoformat()}.csv"
+
+
+def safe_text(text: str) -> str:
+    """Return the text so that no spreadsheet takes it for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _plain(value: Any) -> str | int | None:
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    return value if value is None or isinstance(value, int) else str(value)
+
+
+def _line(values: Values) -> list[str]:
+    fen = values["net_spend_fen"]
+    cells = {**values, "net_spend_cny": None if fen is None else Decimal(fen) / 100}
+    return [_cell(cells[name]) for name in COLUMNS]
+
+
+def _cell(value: str | int | Decimal | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return f"{value:.2f}"
+    return safe_text(value) if isinstance(value, str) else str(value)
+
+
+def _render(members: Sequence[PayloadRow]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(_line(each.values) for each in sorted(members, key=lambda row: row.row_key))
+    return text.getvalue().encode("utf-8-sig")  # Excel takes a CSV without the mark for GBK
+
+
+def _write_whole(target: Path, content: bytes) -> None:
+    scratch = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        with scratch.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(target)
+    finally:
+        scratch.unlink(missing_ok=True)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _in_effect(change: Change, there: dict[str, list[str]]) -> bool:
+    key = safe_text(change.row_key)
+    if change.action == Action.REMOVE:
+        return key not in there
+    return there.get(key) == _line(change.values)

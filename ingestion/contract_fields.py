@@ -1,0 +1,97 @@
+"""What a file may bring: the contract fields of every stream that files can fill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["id", "text", "money", "count", "instant", "date", "choice", "phone"]
+
+ORDER_STATUSES = ("paid", "completed", "cancelled", "refunded")
+GENDERS = ("male", "female", "unknown")
+
+
+@dataclass(frozen=True)
+class ContractField:
+    """One field of a file contract, and the column of the raw stream that it fills."""
+
+    kind: Kind
+    column: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileContract:
+    """The fields of one stream; ``lines`` are the fields of a row that is an order line."""
+
+    fields: dict[str, ContractField]
+    lines: dict[str, ContractField]
+
+
+def _field(
+    kind: Kind, column: str, *, required: bool = False, choices: tuple[str, ...] = ()
+) -> ContractField:
+    return ContractField(kind, column, required, choices)
+
+
+_PERSON = {
+    "unionid": _field("id", "unionid"),
+    "openid": _field("id", "openid"),
+    "app_id": _field("id", "app_id"),
+    "phone": _field("phone", "phone"),
+}
+
+_ORDERS = FileContract(
+    fields={
+        "order_id": _field("id", "order_id", required=True),
+        "buyer_id": _field("id", "buyer_id", required=True),
+        "paid_at": _field("instant", "paid_at", required=True),
+        "amount": _field("money", "amount_fen", required=True),
+        "item_count": _field("count", "item_count", required=True),
+        "status": _field("choice", "status", required=True, choices=ORDER_STATUSES),
+        "refunded": _field("money", "refunded_fen"),
+        **_PERSON,
+    },
+    lines={
+        "sku_id": _field("id", "sku_id", required=True),
+        "quantity": _field("count", "quantity", required=True),
+        "amount": _field("money", "amount_fen", required=True),
+        "product_name": _field("text", "product_name"),
+        "category": _field("text", "category"),
+        "line_no": _field("count", "line_no"),
+    },
+)
+
+_MEMBERS = FileContract(
+    fields={
+        "buyer_id": _field("id", "buyer_id", required=True),
+        **_PERSON,
+        "name": _field("text", "name"),
+        "gender": _field("choice", "gender", choices=GENDERS),
+        "birthday": _field("date", "birthday"),
+        "city": _field("text", "city"),
+        "registered_at": _field("instant", "registered_at"),
+    },
+    lines={},
+)
+
+_COUPON_USES = FileContract(
+    fields={
+        "coupon_use_id": _field("id", "coupon_use_id", required=True),
+        "buyer_id": _field("id", "buyer_id", required=True),
+        "coupon_id": _field("id", "coupon_id", required=True),
+        "campaign_id": _field("id", "campaign_id"),
+        "used_at": _field("instant", "used_at", required=True),
+    },
+    lines={},
+)
+
+FILE_CONTRACTS: dict[str, FileContract] = {
+    "miniprogram/orders": _ORDERS,
+    "miniprogram/members": _MEMBERS,
+    "miniprogram/coupon_uses": _COUPON_USES,
+}
+
+# An order row that is one line of an order may leave these to the sum over its lines.
+SUMMED_OVER_LINES = {"amount": "amount", "item_count": "quantity"}

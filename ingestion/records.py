@@ -1,0 +1,118 @@
+"""API objects become rows of a records stream: key, payload as received, its hash, HMACs of its phones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from common.pii import phone_hmac
+from common.streams import RECORD_COLUMNS, Stream
+
+_BATCH = 1000
+
+_KEY_PATHS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "wecom/staff": (("userid",),),
+    "wecom/corp_tags": (("id",),),
+    "wecom/contacts": (("follow_info", "userid"), ("external_contact", "external_userid")),
+    "wecom/groups": (("chat_id",),),
+    "video_account/lives": (("export_id",),),
+    "video_account/shop_orders": (("order_id",),),
+    "video_account/aftersales": (("after_sale_order_id",),),
+}
+_PHONES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+    "wecom/contacts": lambda payload: payload["follow_info"].get("remark_mobiles") or [],
+}
+
+
+class UnreadableRecordError(ValueError):
+    """A record that cannot be kept as a row; it goes to quarantine with this text as the reason."""
+
+
+class RecordBatches:
+    """Turns payloads into Arrow tables of RECORD_COLUMNS; what cannot be read is kept in ``refused``."""
+
+    def __init__(self, stream: Stream, source: str, pii_key: bytes) -> None:
+        self.rows = 0
+        self.refused: list[dict[str, Any]] = []
+        self._stream, self._source, self._pii_key = stream, source, pii_key
+
+    def tables(self, payloads: Iterable[Any]) -> Iterator[pa.Table]:
+        """Yield the readable payloads as tables of up to 1,000 rows."""
+        pending: list[dict[str, Any]] = []
+        for number, payload in enumerate(payloads, start=1):
+            try:
+                pending.append(self._row(payload))
+            except UnreadableRecordError as error:
+                self._refuse(number, payload, str(error))
+            if len(pending) >= _BATCH:
+                yield self._table(pending)
+        if pending:
+            yield self._table(pending)
+
+    def _table(self, pending: list[dict[str, Any]]) -> pa.Table:
+        table = pa.Table.from_pylist(pending, schema=RECORD_COLUMNS)
+        self.rows += len(pending)
+        pending.clear()
+        return table
+
+    def _row(self, payload: Any) -> dict[str, Any]:
+        key = record_key(self._stream.key, payload)
+        text = json.dumps(payload, ensure_ascii=False)
+        try:
+            (key + text).encode()
+        except UnicodeEncodeError as error:
+            raise UnreadableRecordError("expected valid Unicode, got a lone surrogate") from error
+        return {
+            "record_key": key,
+            "op": "upsert",
+            "payload": text,
+            "payload_hash": payload_hash(payload),
+            "phone_hmacs": self._phone_hmacs(payload),
+            "source": self._source,
+        }
+
+    def _phone_hmacs(self, payload: dict[str, Any]) -> str | None:
+        phones = _PHONES.get(self._stream.key)
+        if phones is None:
+            return None
+        hmacs = [phone_hmac(str(phone), self._pii_key) for phone in phones(payload)]
+        return json.dumps(sorted({each for each in hmacs if each}))
+
+    def _refuse(self, number: int, payload: Any, reason: str) -> None:
+        self.refused.append(
+            {
+                "channel": self._stream.channel,
+                "stream": self._stream.name,
+                "source": self._source,
+                "source_line": number,
+                "reason": reason,
+                "record": json.dumps(payload),  # ASCII escapes keep what is no valid Unicode
+            }
+        )
+
+
+def record_key(stream_key: str, payload: Any) -> str:
+    """Return the natural key of a payload inside its stream.
+
+    Raises:
+        UnreadableRecordError: the payload is no object, or a part of the key is missing or empty.
+    """
+    parts = []
+    for path in _KEY_PATHS[stream_key]:
+        value = payload
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
+            raise UnreadableRecordError(f"expected the key {'.'.join(path)}, got {type(value).__name__}")
+        parts.append(str(value))
+    return "|".join(parts)
+
+
+def payload_hash(payload: Any) -> str:
+    """Return the sha256 that tells versions of a payload apart; the order of its fields does not count."""
+    canonical = json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,67 @@
+"""The published copy as an asset: the last step of a run, also when a segment was held."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from common.settings import Settings
+from orchestration.assets.activate import plan_key
+from orchestration.assets.checks import PAYLOAD
+from orchestration.assets.ingest import WAIT_FOR_OTHER_RUN_SECONDS
+from orchestration.home import claim
+from orchestration.project import SegmentSpec, public_tables
+from orchestration.publish import publish
+
+PUBLISHED_KEY = dg.AssetKey(["published", "current"])
+
+# A step whose upstream failed is skipped, and a held segment must not keep the copy from being published. So this
+# step depends on the tables only, and the in-process executor takes it when no other step is left to take.
+_LAST = {"dagster/priority": "-1000"}
+
+
+def published_asset(
+    settings: Settings, manifest: Path, segments: list[SegmentSpec], table_keys: list[dg.AssetKey]
+) -> dg.AssetsDefinition:
+    """Return the asset that writes and switches the published copy."""
+
+    @dg.asset(
+        key=PUBLISHED_KEY,
+        group_name="published",
+        deps=table_keys,
+        op_tags=_LAST,
+        kinds={"parquet", "duckdb"},
+        description="Read copy of the public tables: Parquet, one DuckDB file and manifest.json, switched atomically.",
+    )
+    def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        from activation.log import sync_log
+
+        claim(settings, wait_seconds=WAIT_FOR_OTHER_RUN_SECONDS)
+        held = held_segments(context.instance, segments)
+        copy = publish(
+            settings,
+            public_tables(manifest),
+            run_id=context.run_id,
+            held_segments=held,
+            extra={"sync_log": sync_log(settings)},
+        )
+        return dg.MaterializeResult(
+            metadata={
+                "as_of": copy.as_of,
+                "known_at": copy.known_at,
+                "held_segments": copy.held,
+                "folder": dg.MetadataValue.path(str(settings.published_dir / "current")),
+                **{f"rows/{name}": entry.rows for name, entry in copy.tables.items()},
+            }
+        )
+
+    return published
+
+
+def held_segments(instance: dg.DagsterInstance, segments: list[SegmentSpec]) -> list[str]:
+    """Return the codes of segments whose payload the gate did not let pass the last time it was planned.
+
+    A check that was planned and never came to an answer (its step crashed) holds as well.
+    """
+    keys = {segment.code: dg.AssetCheckKey(plan_key(segment.code), PAYLOAD) for segment in segments}
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys.values()))
+    return [code for code, key in keys.items() if key in latest and latest[key].status.value != "SUCCEEDED"]

@@ -1,0 +1,159 @@
+"""What starts runs by itself: the daily schedule, days that were missed, files in the inbox, and clearing up.
+
+Dagster's schedules never make up for ticks they missed while the daemon was down, so a sensor looks for the days.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from common.lake import Lake
+from common.settings import Settings
+from orchestration.daily import JOB_NAME
+from orchestration.days import last_complete_day
+from orchestration.home import fail_stale_runs
+
+MAX_ATTEMPTS = 3
+PARTITION_TAG = "dagster/partition"
+
+_DONE = {dg.DagsterRunStatus.SUCCESS}
+_UNDER_WAY = {
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+}
+
+
+@dataclass(frozen=True)
+class DayHistory:
+    """The runs of the daily job there were for a business day."""
+
+    done: bool = False
+    under_way: bool = False
+    attempts: int = 0
+
+
+def next_missing_day(history: Mapping[dt.date, DayHistory], last: dt.date, lookback_days: int) -> dt.date | None:
+    """Return the oldest day to make up for: after the first day that ever succeeded, up to ``last``.
+
+    None while a run is under way, when nothing is missing, or when the missing days failed too often.
+    """
+    done = [day for day, each in history.items() if each.done]
+    if not done or any(each.under_way for each in history.values()):
+        return None
+    day = max(min(done), last - dt.timedelta(days=lookback_days - 1))
+    while day <= last:
+        found = history.get(day, DayHistory())
+        if not found.done and found.attempts < MAX_ATTEMPTS:
+            return day
+        day += dt.timedelta(days=1)
+    return None
+
+
+def history_of(runs: Iterable[dg.DagsterRun]) -> dict[dt.date, DayHistory]:
+    """Sum up runs of the daily job by the business day they were for."""
+    days: dict[dt.date, DayHistory] = {}
+    for run in runs:
+        if PARTITION_TAG not in run.tags:
+            continue
+        day = dt.date.fromisoformat(run.tags[PARTITION_TAG])
+        before = days.get(day, DayHistory())
+        days[day] = DayHistory(
+            done=before.done or run.status in _DONE,
+            under_way=before.under_way or run.status in _UNDER_WAY,
+            attempts=before.attempts + 1,
+        )
+    return days
+
+
+def automation(
+    settings: Settings, job: Any
+) -> tuple[list[Any], list[dg.SensorDefinition]]:
+    """Return the schedule and the sensors. They start switched off unless ``SIYU_SCHEDULES`` is true."""
+    switched_on = settings.schedules
+    sensor_status = dg.DefaultSensorStatus.RUNNING if switched_on else dg.DefaultSensorStatus.STOPPED
+    schedule = dg.build_schedule_from_partitioned_job(
+        job,
+        name="daily_at_0230",
+        description="02:30 in the business time zone, for the day that has just ended.",
+        hour_of_day=2,
+        minute_of_hour=30,
+        default_status=dg.DefaultScheduleStatus.RUNNING if switched_on else dg.DefaultScheduleStatus.STOPPED,
+    )
+    sensors = [
+        _catch_up(settings, job, sensor_status),
+        _inbox(settings, job, sensor_status),
+        _stale_runs(settings),
+    ]
+    return [schedule], sensors
+
+
+def _catch_up(
+    settings: Settings, job: Any, status: dg.DefaultSensorStatus
+) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="missed_days",
+        job=job,
+        minimum_interval_seconds=60,
+        default_status=status,
+        description="Runs the days that no run succeeded for, oldest first, one at a time.",
+    )
+    def missed_days(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        runs = context.instance.get_runs(dg.RunsFilter(job_name=JOB_NAME), limit=_enough_runs(settings))
+        history = history_of(runs)
+        day = next_missing_day(history, last_complete_day(settings), settings.catchup_days)
+        if day is None:
+            return dg.SkipReason("no day to make up for now")
+        attempt = history.get(day, DayHistory()).attempts + 1
+        return dg.RunRequest(run_key=f"missed/{day}/{attempt}", partition_key=day.isoformat())
+
+    return missed_days
+
+
+def _inbox(
+    settings: Settings, job: Any, status: dg.DefaultSensorStatus
+) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="inbox",
+        job=job,
+        minimum_interval_seconds=30,
+        default_status=status,
+        description="Runs the daily job for the last complete day when files wait in the inbox.",
+    )
+    def inbox(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        from ingestion.inbox import waiting
+
+        files = waiting(settings, Lake(settings.lake_dir))
+        if not files:
+            return dg.SkipReason(f"nothing new in {settings.inbox_dir}")
+        names = sorted(f"{file.path}:{file.fingerprint}" for file in files)
+        key = hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+        return dg.RunRequest(run_key=f"inbox/{key}", partition_key=last_complete_day(settings).isoformat())
+
+    return inbox
+
+
+def _stale_runs(settings: Settings) -> dg.SensorDefinition:
+    """Always on: a run whose process was killed would keep the queue shut until its maximum run time."""
+
+    @dg.sensor(
+        name="stale_runs",
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Marks runs failed whose process is gone, so that the next one can start.",
+    )
+    def stale_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        ended = fail_stale_runs(settings, context.instance)
+        return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "every started run lives")
+
+    return stale_runs
+
+
+def _enough_runs(settings: Settings) -> int:
+    return settings.catchup_days * (MAX_ATTEMPTS + 2) + 50

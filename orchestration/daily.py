@@ -1,0 +1,45 @@
+"""The daily job: everything, for one business day, from the channels to the published copy."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import dagster as dg
+
+from common.settings import Settings
+from orchestration.assets.warehouse import OP_NAME
+
+JOB_NAME = "daily"
+
+
+def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """Return the business days from the first day on, each known when it is over in the business time zone."""
+    return dg.DailyPartitionsDefinition(
+        start_date=settings.first_day.isoformat(), timezone=settings.business_timezone
+    )
+
+
+def daily_job(settings: Settings) -> Any:
+    """Return the job over all assets."""
+    return dg.define_asset_job(
+        JOB_NAME,
+        selection=dg.AssetSelection.all(),
+        description="All channels, the warehouse, every segment, and the published copy, for one business day.",
+        tags={"dagster/max_runtime": str(settings.max_runtime_seconds)},
+        executor_def=dg.in_process_executor,
+    )
+
+
+def run_config(
+    *, as_of: dt.date | None = None, known_at: str | None = None, full_refresh: bool = False
+) -> dict[str, Any]:
+    """Return the run config that asks the warehouse step for a certain day, moment or rebuild."""
+    asked: dict[str, Any] = {}
+    if as_of is not None:
+        asked["as_of"] = as_of.isoformat()
+    if known_at is not None:
+        asked["known_at"] = known_at
+    if full_refresh:
+        asked["full_refresh"] = True
+    return {"ops": {OP_NAME: {"config": asked}}} if asked else {}

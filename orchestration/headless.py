@@ -1,0 +1,117 @@
+"""Runs the daily job in this process, as `siyu run` does: the same job, the same records, no server."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.settings import Settings
+from orchestration.days import last_complete_day
+from orchestration.home import claim, fail_stale_runs, open_instance, release
+
+Line = Callable[[str], None]
+
+
+class RunRefusedError(ValueError):
+    """The run cannot be started as asked; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended. ``log_path`` has everything that dbt and others printed."""
+
+    run_id: str
+    success: bool
+    failed_steps: list[str]
+    log_path: Path
+
+
+def run_daily(
+    settings: Settings,
+    *,
+    as_of: dt.date | None = None,
+    known_at: str | None = None,
+    full_refresh: bool = False,
+    wait_seconds: float = 0.0,
+    line: Line = print,
+) -> RunOutcome:
+    """Run the daily job for business day ``as_of`` (default: the last complete one), telling ``line`` what happens.
+
+    Raises:
+        RunRefusedError: the day lies outside the days there are.
+        WarehouseBusyError: another run is writing this home.
+        DbtError: the dbt project does not parse.
+    """
+    day = as_of or last_complete_day(settings)
+    _check_day(settings, day)
+    claim(settings, wait_seconds=wait_seconds)
+    try:
+        with open_instance(settings) as instance:
+            for run_id in fail_stale_runs(settings, instance):
+                line(f"[yellow]![/] run {run_id[:8]} had been killed; marked as failed")
+            return _run(settings, instance, day, as_of, known_at, full_refresh, line)
+    finally:
+        release(settings)
+
+
+def _run(
+    settings: Settings,
+    instance: object,
+    day: dt.date,
+    as_of: dt.date | None,
+    known_at: str | None,
+    full_refresh: bool,
+    line: Line,
+) -> RunOutcome:
+    from orchestration.daily import JOB_NAME, run_config
+    from orchestration.definitions import build_definitions
+    from orchestration.progress import show_progress
+
+    job = build_definitions(settings).resolve_job_def(JOB_NAME)
+    show_progress(line)
+    config = run_config(as_of=as_of, known_at=known_at, full_refresh=full_refresh)
+    log_path = settings.home / "logs" / "siyu-run.log"
+    with quiet(log_path):
+        result = job.execute_in_process(
+            instance=instance,  # type: ignore[arg-type]
+            partition_key=day.isoformat(),
+            run_config={**config, "loggers": {"progress": {}}},
+            raise_on_error=False,
+        )
+    failed = [event.step_key or "" for event in result.all_events if event.is_step_failure]
+    return RunOutcome(result.run_id, result.success, failed, log_path)
+
+
+@contextlib.contextmanager
+def quiet(log_path: Path) -> Iterator[None]:
+    """Send what this process and its children print to a file; whoever still has the terminal open keeps it."""
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(saved[0], 1)
+        os.dup2(saved[1], 2)
+        for descriptor in (*saved, log):
+            os.close(descriptor)
+
+
+def _check_day(settings: Settings, day: dt.date) -> None:
+    last = last_complete_day(settings)
+    if not settings.first_day <= day <= last:
+        raise RunRefusedError(
+            f"as of {day}: expected a day from {settings.first_day} (SIYU_FIRST_DAY) to {last}, the last complete "
+            f"business day in {settings.business_timezone}"
+        )

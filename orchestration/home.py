@@ -1,0 +1,123 @@
+"""One run per home at a time, the folder where Dagster keeps its records, and clearing up after killed runs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.clock import UTC, utc_now
+from common.settings import Settings
+from common.warehouse import WarehouseBusyError, writer_lock
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, RunRecord
+
+# A run that has just started may not have reached its first step, where it takes the lock.
+STARTING = dt.timedelta(minutes=2)
+
+_claims: dict[Path, ExitStack] = {}
+
+
+def claim(settings: Settings, *, wait_seconds: float = 0.0) -> None:
+    """Take the home's writer lock for the rest of this process's life (or until ``release``); idempotent.
+
+    The kernel lets go of it when the process ends, however it ends.
+
+    Raises:
+        WarehouseBusyError: another living process holds it after ``wait_seconds``.
+    """
+    if settings.home in _claims:
+        return
+    stack = ExitStack()
+    stack.enter_context(writer_lock(settings, wait_seconds=wait_seconds))
+    _claims[settings.home] = stack
+
+
+def release(settings: Settings) -> None:
+    """Give the writer lock back, if this process holds it."""
+    stack = _claims.pop(settings.home, None)
+    if stack is not None:
+        stack.close()
+
+
+def prepare_dagster_home(settings: Settings) -> Path:
+    """Return DAGSTER_HOME, made and with this version's ``dagster.yaml`` in it."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    shipped = Path(__file__).with_name("dagster.yaml")
+    target = settings.dagster_home / "dagster.yaml"
+    if not target.exists() or target.read_bytes() != shipped.read_bytes():
+        scratch = target.with_suffix(".new")
+        shutil.copyfile(shipped, scratch)
+        scratch.replace(target)
+    return settings.dagster_home
+
+
+def open_instance(settings: Settings) -> DagsterInstance:
+    """Return the Dagster instance of this home; the same one that `siyu dev` shows."""
+    from dagster import DagsterInstance
+
+    return DagsterInstance.from_config(str(prepare_dagster_home(settings)))
+
+
+def fail_stale_runs(settings: Settings, instance: DagsterInstance) -> list[str]:
+    """Mark runs as failed whose process is gone, and return their ids.
+
+    Every run holds the home's writer lock from its first step on, so while we hold it no run lives. Does nothing
+    while another process holds it.
+    """
+    mine = settings.home in _claims
+    try:
+        claim(settings)
+    except WarehouseBusyError:
+        return []
+    try:
+        stale = [record for record in _started(instance) if _is_dead(instance, record)]
+        for record in stale:
+            instance.report_run_failed(
+                record.dagster_run,
+                "The process of this run is gone (killed, out of memory, or the machine stopped). Nothing half-done "
+                "is visible; the next run carries on.",
+            )
+        return [record.dagster_run.run_id for record in stale]
+    finally:
+        if not mine:
+            release(settings)
+
+
+def _started(instance: DagsterInstance) -> list[RunRecord]:
+    from dagster import DagsterRunStatus, RunsFilter
+
+    statuses = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+    return list(instance.get_run_records(RunsFilter(statuses=statuses)))
+
+
+def _is_dead(instance: DagsterInstance, record: RunRecord) -> bool:
+    pid = _pid_of(instance, record.dagster_run.run_id)
+    if pid is not None and pid != os.getpid() and not _lives(pid):
+        return True
+    started = dt.datetime.fromtimestamp(record.start_time or record.create_timestamp.timestamp(), UTC)
+    return pid != os.getpid() and utc_now() - started > STARTING
+
+
+def _pid_of(instance: DagsterInstance, run_id: str) -> int | None:
+    from dagster import DagsterEventType
+
+    for entry in reversed(instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT)):
+        event = entry.dagster_event
+        if event is not None and "pid" in event.engine_event_data.metadata:
+            return int(str(event.engine_event_data.metadata["pid"].value))
+    return None
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,91 @@
+"""What the dbt project declares that the line needs to know: segments and public tables."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from common.settings import DBT_PROJECT_DIR
+
+
+class ProjectError(ValueError):
+    """The dbt project declares something we cannot work with."""
+
+
+@dataclass(frozen=True)
+class SegmentSpec:
+    """One segment (人群) and where it goes."""
+
+    code: str
+    name_zh: str
+    description_zh: str
+    owner: str
+    destinations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PublicTable:
+    """A mart that readers find in the published copy under ``name``."""
+
+    name: str
+    schema: str
+    relation: str
+    unique_id: str
+
+    @property
+    def sql(self) -> str:
+        """The relation, quoted."""
+        return f'"{self.schema}"."{self.relation}"'
+
+
+def declared_segments(project_dir: Path = DBT_PROJECT_DIR) -> list[SegmentSpec]:
+    """Return the segments of ``vars.segments`` in ``dbt_project.yml``.
+
+    Raises:
+        ProjectError: a segment lacks a key, or a code stands there twice.
+    """
+    path = project_dir / "dbt_project.yml"
+    entries = (yaml.safe_load(path.read_text(encoding="utf-8")).get("vars") or {}).get("segments") or []
+    segments = [_segment(path, number, entry) for number, entry in enumerate(entries, start=1)]
+    codes = [segment.code for segment in segments]
+    doubled = {code for code in codes if codes.count(code) > 1}
+    if doubled:
+        raise ProjectError(f"{path}: vars.segments: expected each code once, got {sorted(doubled)} more often")
+    return segments
+
+
+def public_tables(manifest_path: Path) -> list[PublicTable]:
+    """Return the models whose ``config.meta.published_as`` gives them a public name, sorted by name.
+
+    Raises:
+        ProjectError: two models want the same name.
+    """
+    nodes = json.loads(manifest_path.read_bytes())["nodes"].values()
+    tables: dict[str, PublicTable] = {}
+    for node in nodes:
+        name = (node.get("config", {}).get("meta") or {}).get("published_as")
+        if node["resource_type"] != "model" or not name:
+            continue
+        if name in tables:
+            raise ProjectError(
+                f"published_as: {name!r} is claimed by {tables[name].unique_id} and {node['unique_id']}; rename one"
+            )
+        tables[name] = PublicTable(name, node["schema"], node["alias"], node["unique_id"])
+    return [tables[name] for name in sorted(tables)]
+
+
+def _segment(path: Path, number: int, entry: dict[str, Any]) -> SegmentSpec:
+    try:
+        return SegmentSpec(
+            code=entry["code"],
+            name_zh=entry["name_zh"],
+            description_zh=entry.get("description_zh", ""),
+            owner=entry.get("owner", ""),
+            destinations=tuple(entry["destinations"]),
+        )
+    except KeyError as error:
+        raise ProjectError(f"{path}: vars.segments, entry {number}: expected the key {error}, got {entry}") from error

@@ -1,0 +1,106 @@
+"""Plans, judges and applies one segment. Knows nothing of Dagster."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from common.settings import Settings
+from expectations.spec import activation_suite_name
+from expectations.verdict import Request
+from orchestration.days import built_as_of, last_complete_day
+from orchestration.judged import Judged, digest_of_query, digest_of_suite
+from orchestration.project import SegmentSpec
+
+if TYPE_CHECKING:
+    from activation.contracts import ApplyReport, Plan
+
+# Which payload table feeds a destination; the gate's suites have the same names.
+PAYLOAD_TABLES = {"wecom_tags": "act_wecom__segment_tags", "file_export": "act_file__segment_members"}
+
+
+def plan_segment(settings: Settings, segment: SegmentSpec) -> tuple[list[Plan], str | None]:
+    """Make the plans of all the segment's destinations; the error says why it cannot be planned.
+
+    In live mode what is in doubt is settled first, by reading it back.
+    """
+    from activation.contracts import ActivationError
+    from activation.plans import make_plan
+    from activation.reconcile import reconcile
+
+    as_of = built_as_of(settings) or last_complete_day(settings)
+    plans = []
+    try:
+        for destination in segment.destinations:
+            if settings.activation_mode == "live":
+                reconcile(settings, segment.code, destination)
+            plans.append(make_plan(settings, segment.code, destination, as_of=as_of))
+    except ActivationError as error:
+        return plans, f"{type(error).__name__}: {error}"
+    return plans, None
+
+
+def judge_payloads(settings: Settings, segment: SegmentSpec, plans: list[Plan]) -> list[dict[str, Any]]:
+    """Judge the payload rows of the plans that would send something; rows that passed before are not judged again."""
+    memory = Judged(settings)
+    verdicts: list[dict[str, Any]] = []
+    waiting: list[tuple[str, str, Request]] = []
+    for plan in plans:
+        if plan.is_empty:
+            continue
+        table = PAYLOAD_TABLES[plan.destination]
+        suite, query = activation_suite_name(table), payload_query(table, segment.code)
+        key = f"{suite}/{segment.code}"
+        digest = f"{digest_of_suite(suite)}-{digest_of_query(settings, query)}"
+        known = memory.passed(key, digest)
+        if known is not None:
+            verdicts.append({**known, "judged_before": True})
+            continue
+        waiting.append((key, digest, _request(settings, suite, segment.code, query)))
+    if waiting:
+        from expectations.runner import judge_many
+
+        for (key, digest, _), verdict in zip(waiting, judge_many(each for _, _, each in waiting), strict=True):
+            memory.remember(key, digest, verdict)
+            verdicts.append(verdict.as_metadata())
+    return verdicts
+
+
+def payload_query(table: str, segment_code: str) -> str:
+    """Return the SELECT of one segment's payload rows."""
+    code = segment_code.replace("'", "''")
+    return f"select * from activation.{table} where segment_code = '{code}'"  # noqa: S608 - our own names
+
+
+def apply_plans(settings: Settings, segment: SegmentSpec, plan_ids: list[str]) -> list[ApplyReport]:
+    """Apply exactly these plans in the configured mode; a plan that must not be applied is reported, not raised."""
+    from activation.apply import apply_plan
+    from activation.contracts import ActivationError, ApplyReport, PlanNotApprovedError
+    from activation.plans import get_plan
+
+    reports = []
+    for plan_id in plan_ids:
+        plan = get_plan(settings, plan_id)
+        try:
+            reports.append(apply_plan(settings, plan_id, mode=settings.activation_mode))
+        except ActivationError as error:
+            status = "needs_approval" if isinstance(error, PlanNotApprovedError) else "failed"
+            reports.append(
+                ApplyReport(
+                    segment.code,
+                    plan.destination,
+                    settings.activation_mode,
+                    status,
+                    plan,
+                    Counter(),
+                    Counter(),
+                    reason=str(error),
+                )
+            )
+    return reports
+
+
+def _request(settings: Settings, suite: str, code: str, query: str) -> Request:
+    database: Path = settings.warehouse_path
+    return Request(suite, subject=f"segment {code}", database=database, query=query, docs_dir=settings.data_docs_dir)

@@ -1,0 +1,114 @@
+"""A tiny warehouse with one segment, and a fake WeCom that its customers are contacts of."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import stamina
+from fake_wecom import CORP_ID, SECRET, FakeWecom, serving
+
+from activation.apply import sync_segment
+from activation.contracts import ApplyReport
+from common.settings import Settings
+from common.warehouse import connect
+
+AS_OF = dt.date(2026, 3, 1)
+
+
+@dataclass
+class Brand:
+    """Writes the payload tables; ``members`` is {customer_id: [(userid, external_userid), ...]}."""
+
+    settings: Settings
+    wecom: FakeWecom
+    code: str = "dormant"
+    name_zh: str = "沉睡客户"
+    group: str = "Siyu 生命周期"
+    tag: str = "沉睡90天"
+    members: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    holdouts: set[str] = field(default_factory=set)
+    spend: dict[str, int] = field(default_factory=dict)
+    leak_holdouts: bool = False
+
+    def with_customers(self, count: int) -> None:
+        self.members = {f"c{n:03d}": [(f"staff{n % 3}", f"wm{n:03d}")] for n in range(count)}
+        self.wecom.relations |= {pair for pairs in self.members.values() for pair in pairs}
+
+    def build(self) -> None:
+        self.settings.warehouse_path.unlink(missing_ok=True)
+        self.settings.home.mkdir(exist_ok=True)
+        db = connect(self.settings.warehouse_path)
+        db.execute("create schema marts; create schema activation")
+        db.execute(
+            """create table marts.segments as select ? as segment_code, ? as name_zh, '' as description_zh,
+            'crm' as owner, 'wecom_tags,file_export' as destinations, ? as tag_group_name, ? as tag_name,
+            0.1 as holdout_ratio, 1 as rule_version""",
+            [self.code, self.name_zh, self.group, self.tag],
+        )
+        db.execute("""create table marts.segment_members (segment_code varchar, customer_id varchar,
+            entered_date date, is_holdout boolean)""")
+        db.execute("""create table activation.act_wecom__segment_tags (segment_code varchar,
+            tag_group_name varchar, tag_name varchar, customer_id varchar, userid varchar,
+            external_userid varchar)""")
+        db.execute("""create table activation.act_file__segment_members (segment_code varchar,
+            segment_name_zh varchar, customer_id varchar, customer_no bigint, entered_date date,
+            tier_code varchar, order_count bigint, net_spend_fen bigint)""")
+        for customer, pairs in self.members.items():
+            held = customer in self.holdouts
+            db.execute(
+                "insert into marts.segment_members values (?, ?, ?, ?)", [self.code, customer, AS_OF, held]
+            )
+            if held and not self.leak_holdouts:
+                continue
+            for userid, external in pairs:
+                row = [self.code, self.group, self.tag, customer, userid, external]
+                db.execute("insert into activation.act_wecom__segment_tags values (?, ?, ?, ?, ?, ?)", row)
+            row = [
+                self.code,
+                self.name_zh,
+                customer,
+                int(customer[1:]),
+                AS_OF,
+                "gold",
+                2,
+                self.spend.get(customer, 12345),
+            ]
+            db.execute(
+                "insert into activation.act_file__segment_members values (?, ?, ?, ?, ?, ?, ?, ?)", row
+            )
+        db.close()
+
+    def sync(
+        self, destination: str = "wecom_tags", mode: str = "live", as_of: dt.date = AS_OF
+    ) -> ApplyReport:
+        return sync_segment(self.settings, self.code, [destination], as_of=as_of, mode=mode)[0]
+
+    def tagged(self) -> set[str]:
+        """Customers (external_userid) that carry the tag now, by the fake's own state."""
+        return {
+            pair[1] for pair in list(self.wecom.marked) if (self.group, self.tag) in self.wecom.tags_of(pair)
+        }
+
+
+@pytest.fixture(scope="session")
+def served_wecom() -> Iterator[FakeWecom]:
+    with serving(FakeWecom()) as fake:
+        yield fake
+
+
+@pytest.fixture
+def brand(served_wecom: FakeWecom, tmp_path: Path) -> Iterator[Brand]:
+    served_wecom.reset()
+    settings = Settings(
+        _env_file=None,
+        home=tmp_path / "home",
+        wecom_base_url=served_wecom.base_url,
+        wecom_corp_id=CORP_ID,
+        wecom_secret=SECRET,
+    )
+    with stamina.set_testing(True, attempts=3):  # no waiting between attempts
+        yield Brand(settings, served_wecom)

@@ -1,0 +1,115 @@
+"""Runs the real dbt project in one home, in this process, parsing it once.
+
+The path of the home is part of the parsed manifest, so one home is emptied and used again instead of making many.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import duckdb
+
+from common.lake import Lake
+from common.settings import DBT_PROJECT_DIR
+
+COMPARED_SCHEMAS = ("staging", "marts", "activation")
+
+
+class DbtHome:
+    """One home with its lake and warehouse; ``run`` is one daily dbt run."""
+
+    def __init__(self, home: Path, zone: str = "Asia/Shanghai") -> None:
+        self.home = home
+        self.zone = zone
+        self.lake = Lake(home / "lake")
+        self._manifest = None
+
+    @property
+    def warehouse(self) -> Path:
+        return self.home / "warehouse.duckdb"
+
+    def clear(self) -> None:
+        """Empty the lake and forget the warehouse."""
+        for path in (self.home / "lake", self.home / "warehouses"):
+            shutil.rmtree(path, ignore_errors=True)
+        self.warehouse.unlink(missing_ok=True)
+        self.lake.ensure()
+
+    def run(self, as_of: str, *, known_at: str = "", select: str | None = None, full_refresh: bool = False) -> None:
+        """Run the models as the daily job does; raises AssertionError with dbt's words when one fails."""
+        arguments = ["run"]
+        if select:
+            arguments += ["--select", select]
+        if full_refresh:
+            arguments.append("--full-refresh")
+        result = self.invoke(arguments, as_of=as_of, known_at=known_at)
+        failed = [f"{each.node.name}: {each.message}" for each in result.result or [] if str(each.status) != "success"]
+        assert result.success, f"dbt failed: {result.exception or failed}"
+
+    def invoke(self, arguments: list[str], *, as_of: str = "", known_at: str = ""):
+        """Call dbt with arguments and return its result object."""
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+
+        os.environ.update(
+            SIYU_HOME=str(self.home), SIYU_BUSINESS_TIMEZONE=self.zone, SIYU_AS_OF=as_of, SIYU_KNOWN_AT=known_at
+        )
+        common = [
+            "--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR),
+            "--target-path", str(self.home / "target"), "--log-path", str(self.home / "logs"),
+            "--quiet", "--no-use-colors",
+        ]
+        if self._manifest is None:
+            parsed = dbtRunner().invoke(["parse", *common])
+            assert parsed.success, parsed.exception
+            self._manifest = parsed.result
+        try:
+            return dbtRunner(manifest=self._manifest).invoke([*arguments, *common])
+        finally:
+            DuckDBConnectionManager.close_all_connections()
+
+    def put_warehouse_aside(self, name: str) -> Path:
+        """Move the warehouse away (the next run builds a new one) and return where it went."""
+        target = self.home / "warehouses" / f"{name}.duckdb"
+        target.parent.mkdir(exist_ok=True)
+        self.warehouse.rename(target)
+        return target
+
+    def query(self, sql: str) -> list[tuple]:
+        """Return the rows of a query against the warehouse."""
+        with duckdb.connect(str(self.warehouse), read_only=True) as db:
+            return db.execute(sql).fetchall()
+
+
+def differing_rows(left: Path, right: Path) -> dict[str, int]:
+    """Count, per table, the rows that stand in one warehouse and not in the other (duplicates count).
+
+    Every table and view of the compared schemas takes part, so a new mart is in the comparison from its first day.
+    """
+    with duckdb.connect() as db:
+        tables = {"l": _copy(db, left, "l"), "r": _copy(db, right, "r")}
+        assert tables["l"] == tables["r"], tables["l"] ^ tables["r"]
+        assert tables["l"], "nothing to compare"
+        return {
+            name: db.execute(
+                f'select (select count(*) from (from l."{name}" except all from r."{name}")) '
+                f'+ (select count(*) from (from r."{name}" except all from l."{name}"))'
+            ).fetchone()[0]
+            for name in sorted(tables["l"])
+        }
+
+
+def _copy(db: duckdb.DuckDBPyConnection, path: Path, side: str) -> set[str]:
+    """Copy the compared tables into schema ``side``; views name the database `warehouse`, so attach it as that."""
+    db.execute(f"attach '{path}' as warehouse (read_only); create schema {side}")
+    names = db.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = 'warehouse' "
+        "union all select schema_name, view_name from duckdb_views() where database_name = 'warehouse'"
+    ).fetchall()
+    compared = [(schema, name) for schema, name in names if schema in COMPARED_SCHEMAS]
+    for schema, name in compared:
+        db.execute(f'create table {side}."{schema}.{name}" as from warehouse.{schema}.{name}')
+    db.execute("detach warehouse")
+    return {f"{schema}.{name}" for schema, name in compared}

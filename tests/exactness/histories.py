@@ -1,0 +1,244 @@
+"""Random histories: what happened in a small world, and in which loads the pipeline heard of it.
+
+Days arrive in any order, orders late and corrected (amount, status, even the buyer), refunds before or after their
+order, unionids after the contact, relations and group members come and go. Reusable: a history is a list of
+``Step`` values, each one run of the daily job.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from common.clock import UTC
+from common.lake import Lake, LoadReport
+from common.streams import STREAMS
+
+DAY_ZERO = dt.date(2026, 1, 1)
+PEOPLE = 6
+MAX_EVENT_DAY = 130
+
+
+@dataclass
+class Step:
+    """One run: the loads that arrived before it (stream -> rows), and its business day."""
+
+    as_of: dt.date
+    loads: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something that a channel reports: on ``day``, heard of in run number ``heard``."""
+
+    kind: str
+    who: int
+    day: int
+    heard: int
+    size: int
+    twist: int
+
+
+def happenings(runs: int) -> st.SearchStrategy[Happening]:
+    return st.builds(
+        Happening,
+        kind=st.sampled_from(
+            ["order"] * 4
+            + ["shop_order"] * 3
+            + ["correct_order", "correct_shop_order", "refund", "coupon", "member", "contact", "unionid", "unfollow",
+               "join", "leave", "lines"]
+        ),
+        who=st.integers(0, PEOPLE - 1),
+        day=st.integers(0, MAX_EVENT_DAY),
+        heard=st.integers(0, runs - 1),
+        size=st.integers(-2, 400),
+        twist=st.integers(0, PEOPLE - 1),
+    )
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Step]:
+    """A strategy of whole histories: 2 to 5 runs, with jumps that let windows of 30 and 90 days run out."""
+    runs = draw(st.integers(2, 5))
+    day, steps = draw(st.integers(5, 60)), []
+    for _ in range(runs):
+        steps.append(Step(as_of=DAY_ZERO + dt.timedelta(days=day)))
+        day += draw(st.sampled_from([0, 1, 1, 2, 7, 29, 30, 31, 90]))
+    events = draw(st.lists(happenings(runs), min_size=5, max_size=45))
+    world = _World()
+    for number, step in enumerate(steps):
+        for event in (each for each in events if each.heard == number):
+            world.hear(event)
+        step.loads = world.deliver()
+    return steps
+
+
+def deliver(lake: Lake, step: Step, at: dt.datetime) -> dt.datetime:
+    """Admit a step's loads, one microsecond apart from ``at`` on; returns the next free instant."""
+    for stream_key, rows in step.loads:
+        stream = STREAMS[stream_key]
+        arrival = lake.arrive_rows(stream, rows, LoadReport(stream=stream_key, source="history", rows=len(rows)))
+        lake.admit(arrival, at=at)
+        at += dt.timedelta(microseconds=1)
+    return at
+
+
+class _World:
+    """Keeps what full scans must repeat, and turns happenings into rows of the streams."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, list[dict[str, Any]]] = {}
+        self.contacts: dict[str, dict[str, Any]] = {}
+        self.groups: dict[str, dict[str, dict[str, Any]]] = {}
+        self.scanned: set[str] = set()
+
+    def hear(self, event: Happening) -> None:
+        getattr(self, f"_{event.kind}")(event)
+
+    def deliver(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        loads = [(key, rows) for key, rows in self.tables.items() if rows]
+        self.tables = {}
+        if "contacts" in self.scanned and self.contacts:
+            loads.append(("wecom/contacts", [_record(key, value) for key, value in self.contacts.items()]))
+        if "groups" in self.scanned and self.groups:
+            loads.append(("wecom/groups", [_record(chat, _group(chat, people)) for chat, people in self.groups.items()]))
+        self.scanned = set()
+        return loads
+
+    def _add(self, stream: str, row: dict[str, Any]) -> None:
+        self.tables.setdefault(stream, []).append(row)
+
+    def _order(self, event: Happening) -> None:
+        self._add("miniprogram/orders", _order_row(event, order=f"m{event.who}-{event.day}"))
+
+    def _correct_order(self, event: Happening) -> None:
+        """The same order id again: other amount, sometimes another buyer, another day or cancelled."""
+        self._add("miniprogram/orders", _order_row(event, order=f"m{event.twist}-{event.day % 40}"))
+
+    def _lines(self, event: Happening) -> None:
+        for line in range(1, 2 + event.size % 3):
+            self._add("miniprogram/order_lines", {
+                "order_id": f"m{event.who}-{event.day % 40}", "buyer_source": "test", "line_no": line,
+                "sku_id": f"sku{event.twist}", "product_name": "商品", "category": "类目", "quantity": line,
+                "amount_fen": event.size, "source": "history", "source_line": line,
+            })
+
+    def _shop_order(self, event: Happening) -> None:
+        self._shop(event, f"37{event.who:02d}{event.day:015d}")
+
+    def _correct_shop_order(self, event: Happening) -> None:
+        self._shop(event, f"37{event.twist:02d}{event.day % 40:015d}")
+
+    def _shop(self, event: Happening, order_id: str) -> None:
+        payload = {
+            "order_id": order_id, "status": [20, 30, 100, 200, 250, 10][event.twist],
+            "openid": f"oShop{event.who}", "create_time": _seconds(event.day), "is_present": event.size % 7 == 0,
+            "order_detail": {
+                "price_info": {"order_price": abs(event.size) * 1000},
+                "pay_info": {} if event.twist == 5 else {"pay_time": _seconds(event.day) + 60},
+                "ext_info": {"live_id": "live1"} if event.size % 3 == 0 else {},
+                "product_infos": [{"sku_id": "s1", "sku_cnt": 1, "real_price": abs(event.size) * 1000}],
+            },
+        }
+        if event.size % 2:
+            payload["unionid"] = f"union{event.who}"
+        if payload["is_present"]:
+            payload["present_giver_openid"] = f"oShop{(event.who + 1) % PEOPLE}"
+        self._add("video_account/shop_orders", _record(order_id, payload))
+
+    def _refund(self, event: Happening) -> None:
+        order_id = f"37{event.who:02d}{event.day % 40:015d}"
+        status = "MERCHANT_REFUND_SUCCESS" if event.size % 3 else "MERCHANT_PROCESSING"
+        self._add("video_account/aftersales", _record(f"a{order_id}", {
+            "after_sale_order_id": f"a{order_id}", "order_id": order_id, "openid": f"oShop{event.who}",
+            "status": status, "type": "REFUND", "product_info": {"sku_id": "s1", "count": 1},
+            "refund_info": {"amount": abs(event.size) * 100}, "create_time": _seconds(event.day),
+            "complete_time": _seconds(event.day + event.twist),
+        }))
+
+    def _coupon(self, event: Happening) -> None:
+        self._add("miniprogram/coupon_uses", {
+            "coupon_use_id": f"u{event.who}-{event.day % 50}", "buyer_id": f"b{event.twist}", "buyer_source": "test",
+            "coupon_id": "c1", "campaign_id": "k1", "used_at": _instant(event.day), "source": "history", "source_line": 1,
+        })
+
+    def _member(self, event: Happening) -> None:
+        self._add("miniprogram/members", {
+            "buyer_id": f"b{event.who}", "buyer_source": "test",
+            "unionid": f"union{event.who}" if event.size % 2 else None, "openid": f"oMini{event.who}",
+            "app_id": "wxmini", "phone": None, "phone_hmac": f"p{event.twist}" if event.size % 3 == 0 else None,
+            "name": f"名{event.who}", "gender": ["male", "female", "unknown"][event.size % 3],
+            "birthday": dt.date(1990, 1 + event.twist, 3), "city": "杭州", "registered_at": _instant(event.day),
+            "source": "history", "source_line": 1,
+        })
+
+    def _contact(self, event: Happening) -> None:
+        self.scanned.add("contacts")
+        userid, external = f"staff{event.twist % 2}", f"wm{event.who}"
+        self.contacts[f"{userid}|{external}"] = {
+            "external_contact": {"external_userid": external, "name": f"昵称{event.size}", "type": 1, "gender": event.twist % 3},
+            "follow_info": {"userid": userid, "createtime": _seconds(event.day), "add_way": 10, "remark_mobiles": []},
+        }
+
+    def _unionid(self, event: Happening) -> None:
+        """A unionid arrives late; now and then it is a wrong one, corrected by a later event."""
+        for key, value in self.contacts.items():
+            if key.endswith(f"|wm{event.who}"):
+                self.scanned.add("contacts")
+                who = event.who if event.size % 4 else event.twist
+                self.contacts[key] = {**value, "external_contact": {**value["external_contact"], "unionid": f"union{who}"}}
+
+    def _unfollow(self, event: Happening) -> None:
+        gone = [key for key in self.contacts if key.endswith(f"|wm{event.who}")]
+        for key in gone[: len(self.contacts) - 1]:  # an empty scan is the gate's business
+            self.scanned.add("contacts")
+            del self.contacts[key]
+
+    def _join(self, event: Happening) -> None:
+        self.scanned.add("groups")
+        self.groups.setdefault(f"wr{event.twist % 2}", {})[f"wm{event.who}"] = {
+            "userid": f"wm{event.who}", "type": 2, "join_time": _seconds(event.day), "join_scene": 3,
+            **({"unionid": f"union{event.who}"} if event.size % 2 else {}),
+        }
+
+    def _leave(self, event: Happening) -> None:
+        people = self.groups.get(f"wr{event.twist % 2}", {})
+        if people.pop(f"wm{event.who}", None):
+            self.scanned.add("groups")
+
+
+def _order_row(event: Happening, order: str) -> dict[str, Any]:
+    return {
+        "order_id": order, "buyer_id": f"b{event.who}", "buyer_source": "test", "paid_at": _instant(event.day),
+        "amount_fen": event.size * 1000, "refunded_fen": 500 if event.twist == 4 else 0, "item_count": 1,
+        "status": "cancelled" if event.twist == 5 else "completed",
+        "unionid": f"union{event.who}" if event.size % 5 == 0 else None, "openid": None, "app_id": None,
+        "phone": None, "phone_hmac": f"p{event.who}" if event.size % 4 == 0 else None,
+        "source": "history", "source_line": 1,
+    }
+
+
+def _group(chat: str, people: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    staff = {"userid": "staff0", "type": 1, "join_time": _seconds(0), "join_scene": 1}
+    return {"chat_id": chat, "name": "福利群", "owner": "staff0", "create_time": _seconds(0),
+            "member_list": [staff, *people.values()]}
+
+
+def _record(key: str, payload: dict[str, Any]) -> dict[str, Any]:
+    text = json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return {"record_key": key, "op": "upsert", "payload": text,
+            "payload_hash": hashlib.sha256(text.encode()).hexdigest(), "phone_hmacs": "[]", "source": "history"}
+
+
+def _instant(day: int) -> dt.datetime:
+    """Stamps walk around the clock, so that some fall on either side of midnight in Shanghai (16:00 UTC)."""
+    return dt.datetime.combine(DAY_ZERO, dt.time()) + dt.timedelta(days=day, hours=(day * 7) % 24, minutes=59)
+
+
+def _seconds(day: int) -> int:
+    return int(_instant(day).replace(tzinfo=UTC).timestamp())

@@ -1,0 +1,189 @@
+"""Good batches of every stream, small, so that a test only has to say what it breaks."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from common.lake import Lake, LoadReport
+from common.streams import STREAMS
+
+PHONE = "13912345678"
+HASH = "ab" * 32
+UNIONIDS = [f"o6_bmjrPTlm6_2sgVt7hMZOPfL{n:02d}" for n in range(4)]
+PAID_AT = dt.datetime(2017, 3, 1, 12)
+
+CONTACTS = [
+    {
+        "external_contact": {
+            "external_userid": f"wmKx8CBgAA{n:04d}",
+            "name": "小鹿妈妈🦌",
+            "type": 1,
+            "gender": 2,
+            "unionid": UNIONIDS[n],
+        },
+        "follow_info": {
+            "userid": "liwei",
+            "createtime": 1733587204,
+            "tag_id": ["etKx8CBgAAa1"],
+            "remark_mobiles": [PHONE],
+            "add_way": 10,
+        },
+    }
+    for n in range(4)
+]
+GROUP = {
+    "chat_id": "wrKx8CBgAAchat01",
+    "name": "西湖店福利群3",
+    "owner": "liwei",
+    "create_time": 1731000000,
+    "status": 0,
+    "member_list": [
+        {"userid": "liwei", "type": 1, "join_time": 1731000000},
+        {
+            "userid": "wmKx8CBgAA0001",
+            "type": 2,
+            "unionid": UNIONIDS[1],
+            "join_time": 1733600001,
+            "name": "小鹿妈妈",
+        },
+    ],
+}
+LIVE = {
+    "export_id": "export/UzFfBgAAxxxx",
+    "create_time": 1736337540,
+    "data": {
+        "live_dashboard_data": {
+            "live_dashboard_data": {"summary": {"new_watch_uv": 18234}},
+            "live_duration": 10860,
+            "start_time": 1736337600,
+        },
+        "live_ec_data_summary": {"total_gmv": 3862100},
+        "live_ec_profile": {},
+    },
+}
+SHOP_ORDER = {
+    "order_id": "3724561098761234432",
+    "status": 20,
+    "openid": "oShopA1b2C3d4E5f6G7h8I9j0K",
+    "unionid": UNIONIDS[0],
+    "create_time": 1736340100,
+    "update_time": 1736340162,
+    "order_detail": {
+        "product_infos": [{"product_id": "10000123456789", "sku_id": "2000345678901", "sku_cnt": 2}],
+        "price_info": {"order_price": 24800},
+        "pay_info": {"pay_time": 1736340162},
+        "delivery_info": {"address_info": {"user_name": "李四", "tel_number": PHONE}},
+    },
+}
+AFTERSALE = {
+    "after_sale_order_id": "2000000501234567",
+    "order_id": "3724561098761234432",
+    "type": "REFUND",
+    "status": "MERCHANT_REFUND_SUCCESS",
+    "refund_info": {"amount": 12400},
+    "create_time": 1736345000,
+    "update_time": 1736348600,
+}
+CORP_TAG = {
+    "group_id": "etgrp1",
+    "group_name": "会员等级",
+    "id": "ettag1",
+    "name": "金卡",
+    "create_time": 1,
+    "order": 1,
+}
+
+_PAYLOADS: dict[str, tuple[list[dict[str, Any]], Any]] = {
+    "wecom/staff": ([{"userid": "liwei"}, {"userid": "store_hz.003@x"}], lambda p: p["userid"]),
+    "wecom/corp_tags": ([CORP_TAG], lambda p: p["id"]),
+    "wecom/contacts": (
+        CONTACTS,
+        lambda p: f"{p['follow_info']['userid']}|{p['external_contact']['external_userid']}",
+    ),
+    "wecom/groups": ([GROUP], lambda p: p["chat_id"]),
+    "video_account/lives": ([LIVE], lambda p: p["export_id"]),
+    "video_account/shop_orders": ([SHOP_ORDER], lambda p: p["order_id"]),
+    "video_account/aftersales": ([AFTERSALE], lambda p: p["after_sale_order_id"]),
+}
+_TABLE_ROWS: dict[str, dict[str, Any]] = {
+    "miniprogram/orders": {
+        "order_id": "3724561098761234432",
+        "buyer_id": "b1",
+        "buyer_source": "shop",
+        "paid_at": PAID_AT,
+        "amount_fen": 24800,
+        "item_count": 2,
+        "status": "completed",
+        "unionid": UNIONIDS[0],
+        "phone": PHONE,
+        "phone_hmac": HASH,
+        "source": "orders.csv",
+    },
+    "miniprogram/order_lines": {
+        "order_id": "3724561098761234432",
+        "line_no": 1,
+        "sku_id": "s1",
+        "product_name": "有机棉爬服",
+        "quantity": 2,
+        "amount_fen": 0,
+        "source": "orders.csv",
+    },
+    "miniprogram/coupon_uses": {
+        "coupon_use_id": "u1",
+        "buyer_id": "b1",
+        "buyer_source": "shop",
+        "coupon_id": "c1",
+        "campaign_id": "k1",
+        "used_at": PAID_AT,
+        "source": "uses.csv",
+    },
+    "miniprogram/members": {
+        "buyer_id": "b1",
+        "buyer_source": "shop",
+        "unionid": UNIONIDS[0],
+        "phone": PHONE,
+        "phone_hmac": HASH,
+        "name": "王芳",
+        "gender": "female",
+        "birthday": dt.date(1990, 5, 1),
+        "registered_at": PAID_AT,
+        "source": "members.csv",
+    },
+}
+
+
+def good_payloads(stream_key: str) -> list[dict[str, Any]]:
+    """Fresh copies of good payloads of a records stream."""
+    return copy.deepcopy(_PAYLOADS[stream_key][0])
+
+
+def record(stream_key: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """The lake's row for a payload, as ingestion would write it."""
+    text = json.dumps(payload, ensure_ascii=False)
+    return {
+        "record_key": _PAYLOADS[stream_key][1](payload),
+        "op": "upsert",
+        "payload": text,
+        "payload_hash": hashlib.sha256(text.encode()).hexdigest(),
+        "phone_hmacs": json.dumps([HASH]),
+        "source": "test",
+    }
+
+
+def good_rows(stream_key: str) -> list[dict[str, Any]]:
+    """Fresh good rows of any stream, in the lake's columns."""
+    if stream_key in _PAYLOADS:
+        return [record(stream_key, payload) for payload in good_payloads(stream_key)]
+    row = _TABLE_ROWS[stream_key]
+    return [dict.fromkeys(STREAMS[stream_key].columns.names) | row]
+
+
+def arrived(folder: Path, stream_key: str, rows: list[dict[str, Any]]) -> str:
+    """Let rows arrive in a lake of their own; return the glob that the gate judges."""
+    report = LoadReport(stream=stream_key, source="test", rows=len(rows))
+    return Lake(folder / "lake").arrive_rows(STREAMS[stream_key], rows, report).parts
