@@ -129,7 +129,7 @@ def _apply_live(
         run_id = _start(ledger, plan, "live")
         reason = _send(ledger, plan, order, draft.diff.changes, destination)
         with ledger.writing() as db:
-            outcomes = store.outcomes_of(db, plan_id)
+            outcomes, refusals = store.outcomes_of(db, plan_id), store.refusals_of(db, plan_id)
             status = final_status(plan, outcomes)
             store.set_status(db, plan_id, status, finished_at=utc_now())
             plan = store.load_plan(db, plan_id)
@@ -140,6 +140,7 @@ def _apply_live(
             status,
             plan,
             Counter(outcomes),
+            Counter(refusals),
             settled,
             reason=reason,
         )

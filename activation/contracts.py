@@ -90,6 +90,9 @@ class ReadBack(StrEnum):
 
 
 RELATION_ENDED = "relation_ended"
+MEMBER_GONE = "member_gone"
+# Refusals that come from life, not from a fault: the row has no receiver any more.
+ENDED_CLASSES = frozenset({RELATION_ENDED, MEMBER_GONE})
 
 
 @dataclass(frozen=True)
@@ -253,13 +256,17 @@ class ApplyReport:
     status: str
     plan: Plan | None = None
     outcomes: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    """Rows that were not sent, by code class."""
     settled: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     reason: str | None = None
 
     @property
     def ok(self) -> bool:
-        """True when nothing needs a person: sent, or a dry run of what would be sent without one."""
+        """True when nothing needs a person: sent but for ended relations, or a dry run of such a plan."""
+        if self.status == PlanStatus.REFUSED:
+            return self.reason is None and self.refusals.keys() <= ENDED_CLASSES
         return self.status in (PlanStatus.SENT, PlanStatus.PLANNED, PlanStatus.APPROVED)
 
     def as_metadata(self) -> dict[str, Any]:
@@ -269,6 +276,7 @@ class ApplyReport:
             "segment": self.segment_code, "destination": self.destination, "mode": self.mode,
             "status": str(self.status), "sent": self.outcomes[Outcome.SENT],
             "refused": self.outcomes[Outcome.REFUSED], "not_sent": self.outcomes[Outcome.NOT_SENT],
-            "in_doubt": self.outcomes[Outcome.IN_DOUBT], "settled_by_read_back": dict(self.settled),
+            "in_doubt": self.outcomes[Outcome.IN_DOUBT], "refusals": dict(self.refusals),
+            "settled_by_read_back": dict(self.settled),
             "seconds": round(self.seconds, 2), "reason": self.reason,
         }  # fmt: skip

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from activation import ledger
 from activation.contracts import (
-    RELATION_ENDED,
+    ENDED_CLASSES,
     Action,
     Change,
     KnownRow,
@@ -134,6 +134,14 @@ def outcomes_of(db: sa.Connection, plan_id: str) -> dict[str, int]:
     return {str(row[0]): int(row[1]) for row in db.execute(query)}
 
 
+def refusals_of(db: sa.Connection, plan_id: str) -> dict[str, int]:
+    """Return how many rows of a plan were certainly not sent, by code class."""
+    table = ledger.deliveries
+    unsent = table.c.outcome.in_([Outcome.REFUSED, Outcome.NOT_SENT])
+    query = sa.select(table.c.code_class, sa.func.count()).where(table.c.plan_id == plan_id, unsent)
+    return {str(row[0]): int(row[1]) for row in db.execute(query.group_by(table.c.code_class))}
+
+
 def write_intents(db: sa.Connection, plan: Plan, changes: Sequence[Change]) -> None:
     """Insert the intents of changes about to be sent. A second intent for one row of a plan is an error."""
     now = utc_now()
@@ -167,7 +175,7 @@ def write_receipts(
         )  # fmt: skip
     gone, there = [], []
     for change, receipt in receipts:
-        ended = receipt.outcome == Outcome.REFUSED and receipt.code_class == RELATION_ENDED
+        ended = receipt.outcome == Outcome.REFUSED and receipt.code_class in ENDED_CLASSES
         if receipt.outcome != Outcome.SENT and not ended:
             continue
         if change.action == Action.REMOVE:

@@ -17,7 +17,7 @@ import httpx
 import stamina
 from pyrate_limiter import Limiter, Rate
 
-from activation.contracts import RELATION_ENDED, ActivationError, DestinationStoppedError
+from activation.contracts import MEMBER_GONE, RELATION_ENDED, ActivationError, DestinationStoppedError
 from activation.policy import WecomTagsPolicy
 from common.redact import redact
 from common.settings import Settings
@@ -30,7 +30,7 @@ _CLASSES = {
     "credential": {40001, 40013, 40091},
     "scope": {48002, 60011, 60020, 60030, 84074, 81013},
     RELATION_ENDED: {84061, 84084, 40096},
-    "member_gone": {60111, 40003, 46004, 41054, 84083},
+    MEMBER_GONE: {60111, 40003, 46004, 41054, 84083},
     "tag_library": {BAD_TAG, 40071, 40126},
     "retry_later": {BUSY, *RATE_LIMITED, *TOKEN_STALE},
 }

@@ -85,10 +85,10 @@ def _fetch(
     with new_folders(lake, stream) as (folder,):
         rows = extract(settings, stream, batches, payloads, folder)
         refused = len(batches.refused)
-        details = {"window": str(window) if window else None}
+        details: dict[str, Any] = {"window": str(window) if window else None}
         if refused and stream.complete:
-            details["carried"] = str(carry_over(lake, stream, folder))
-        details["seconds"] = f"{time.monotonic() - began:.1f}"
+            details["carried"] = carry_over(lake, stream, folder)
+        details["seconds"] = round(time.monotonic() - began, 1)
         report = LoadReport(
             stream.key,
             f"api:{stream.key}",

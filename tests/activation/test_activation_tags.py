@@ -88,6 +88,7 @@ def test_an_ended_relation_is_kept_as_refused_and_not_asked_again_every_day(bran
     brand.build()
     report = brand.sync()
     assert (report.status, report.outcomes) == ("refused", {"sent": 3, "refused": 1})
+    assert report.ok, "a customer who left is no fault"
     refused = [r for r in log.sync_log(brand.settings).to_pylist() if r["outcome"] == "refused"]
     assert [(r["row_key"], r["code"], r["code_class"]) for r in refused] == [
         ("staff2|wm002", "84061", "relation_ended")
@@ -108,7 +109,12 @@ def test_other_refusals_are_tried_again_by_the_next_run(brand):
     brand.with_customers(3)
     brand.wecom.faults["staff0", "wm000"].append("40097")
     brand.build()
-    assert brand.sync().outcomes == {"sent": 2, "refused": 1}
+    first = brand.sync()
+    assert (first.outcomes, first.refusals, first.ok) == (
+        {"sent": 2, "refused": 1},
+        {"needs_person": 1},
+        False,
+    )
     assert brand.sync().outcomes == {"sent": 1}
     assert brand.tagged() == {"wm000", "wm001", "wm002"}
 
@@ -130,6 +136,7 @@ def test_missing_permission_stops_the_run_and_says_so(brand):
     report = brand.sync()
     assert report.status == "refused"
     assert "48002" in report.reason
+    assert not report.ok
     assert brand.wecom.calls[MARK] <= 8, "the rest must not be tried"
     assert brand.sync().outcomes["sent"] > 0, "rows that were not attempted come again"
 

@@ -16,12 +16,13 @@ TAGS = "act_wecom__segment_tags"
 FILE = "act_file__segment_members"
 ROWS = {
     TAGS: """
-        select 'vip' as segment_code, 'Siyu_人群' as tag_group_name, '高价值' as tag_name, 'c' || n as customer_id,
-            'liwei' as userid, 'wmKx8CBgAA000' || n as external_userid
+        select 'vip' as segment_code, 'Siyu_人群' as tag_group_name, '高价值' as tag_name,
+            'c' || n as customer_id, 'liwei' as userid, 'wmKx8CBgAA000' || n as external_userid
         from range(1, 4) t(n)""",
     FILE: """
         select 'vip' as segment_code, '高价值' as segment_name_zh, 'c' || n as customer_id, n as customer_no,
-            date '2017-03-01' as entered_date, 'gold' as tier_code, 3::bigint as order_count, -5::bigint as net_spend_fen
+            date '2017-03-01' as entered_date, 'gold' as tier_code, 3::bigint as order_count,
+            -5::bigint as net_spend_fen
         from range(1, 4) t(n)""",
 }
 
