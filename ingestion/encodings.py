@@ -41,11 +41,11 @@ def detect_encoding(path: Path) -> str:
     try:
         check_encoding(path, "utf-8")
     except EncodingError as error:
-        if error.damaged:
+        guess = _guess(path)
+        if error.damaged or guess == "utf_8":
             raise
     else:
         return "utf-8"
-    guess = _guess(path)
     if guess != "gb18030":
         looks = f"it looks like {guess}" if guess else "it looks like no text at all"
         raise EncodingError(f"expected UTF-8 or GBK text, but {looks}; name the encoding in the mapping")
@@ -75,7 +75,7 @@ def check_encoding(path: Path, encoding: str) -> None:
                     damaged=wide >= _ENOUGH_WIDE,
                 ) from None
             if "\0" in text:
-                raise EncodingError("expected text, got binary data (NUL bytes); is it a CSV file?")
+                raise EncodingError("expected text, got NUL bytes; is it a CSV file?", damaged=True)
             line += text.count("\n")
             if wide < _ENOUGH_WIDE:
                 wide += len(_WIDE.findall(text))

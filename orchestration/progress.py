@@ -87,7 +87,8 @@ def _title(step: str) -> str:
 
 
 def _plain(record: logging.LogRecord) -> str:
-    return str(getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()).strip()
+    text = str(getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage())
+    return text.strip().splitlines()[0] if text.strip() else ""
 
 
 def _first_line(event: DagsterEvent) -> str:

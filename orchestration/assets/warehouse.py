@@ -67,7 +67,6 @@ def warehouse_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
         manifest=manifest,
         name=OP_NAME,
         dagster_dbt_translator=SiyuTranslator(),
-        exclude="resource_type:unit_test",
     )
     def warehouse(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Any]:
         claim(settings, wait_seconds=WAIT_FOR_OTHER_RUN_SECONDS)

@@ -18,7 +18,9 @@ from tests.ingestion.conftest import CDNOW, landed
 MAPPING = """
 source: my_shop
 timezone: Asia/Shanghai
-columns: {order_id: 订单号, buyer_id: 买家, paid_at: 支付时间, amount: 金额(元), item_count: 件数, status: 状态, phone: 手机}
+columns:
+  {order_id: 订单号, buyer_id: 买家, paid_at: 支付时间, amount: 金额(元), item_count: 件数, status: 状态,
+   phone: 手机}
 values:
   status: {待发货: paid, 已完成: completed, 已退款: refunded}
 """
@@ -164,7 +166,7 @@ REJECTED = {
 
 @pytest.mark.parametrize(("content", "expected"), REJECTED.values(), ids=REJECTED)
 def test_a_file_that_cannot_be_taken_is_rejected_whole(load, settings, content, expected):
-    with pytest.raises(FileRejectedError, match="orders.csv") as caught:
+    with pytest.raises(FileRejectedError, match=r"orders\.csv") as caught:
         load(content)
     assert expected in str(caught.value)
     assert_nothing_landed(settings)

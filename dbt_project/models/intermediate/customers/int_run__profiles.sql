@@ -8,7 +8,7 @@ with members as (
         identifiers.customer_id,
         row_number() over (
             partition by identifiers.customer_id
-            order by members._load_id desc, members._row_no desc, members.buyer_source, members.buyer_id
+            order by members._load_id desc, members._row_no desc, members.buyer_source asc, members.buyer_id asc
         ) as member_rank
     from {{ ref('stg_miniprogram__members') }} as members
     inner join {{ ref('int_run__identifiers') }} as identifiers
@@ -22,7 +22,7 @@ contacts as (
         contacts.*,
         identifiers.customer_id,
         row_number() over (
-            partition by identifiers.customer_id order by contacts._load_id desc, contacts.added_at desc, contacts.record_key
+            partition by identifiers.customer_id order by contacts._load_id desc, contacts.added_at desc, contacts.record_key asc
         ) as contact_rank
     from {{ ref('stg_wecom__contacts') }} as contacts
     inner join {{ ref('int_run__identifiers') }} as identifiers

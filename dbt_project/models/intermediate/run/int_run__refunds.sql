@@ -4,7 +4,7 @@
 -- not have follows the claimant, so that no money is lost.
 with newest as (
 
-    {{ latest_version(ref('int_orders__refunds_unioned'), 'refund_key', 'order_key') }}
+    {{ latest_version(ref('int_orders__refunds_unioned'), 'refund_key', 'order_key asc') }}
 
 ),
 

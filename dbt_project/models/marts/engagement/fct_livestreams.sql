@@ -2,7 +2,7 @@
 
 with lives as (
 
-    {{ latest_version(ref('stg_video_account__lives'), 'live_id', 'live_id') }}
+    {{ latest_version(ref('stg_video_account__lives'), 'live_id', 'live_id asc') }}
 
 ),
 

@@ -15,7 +15,7 @@ with contacts as (
 
 newest as (
 
-    {{ latest_version('contacts', 'record_key', 'record_key') }}
+    {{ latest_version('contacts', 'record_key', 'record_key asc') }}
 
 ),
 

@@ -23,7 +23,7 @@ select
     active_days,
     monetary_fen,
     recency_days,
-    cast(ntile(5) over (order by recency_days desc, customer_id) as bigint) as r_ntile,
+    cast(ntile(5) over (order by recency_days desc, customer_id asc) as bigint) as r_ntile,
     cast(ntile(5) over (order by frequency, customer_id) as bigint) as f_ntile,
     cast(ntile(5) over (order by monetary_fen, customer_id) as bigint) as m_ntile,
     cast(ceil(5 * cume_dist() over (order by recency_days desc)) as bigint) as r_tiesafe,
