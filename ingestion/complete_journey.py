@@ -85,8 +85,8 @@ def _literal(text: str) -> str:
 
 _COPY = "copy (select {columns} from ({query})) to {part} (format parquet)"
 
-# sales_value is a DOUBLE of two decimals (20 lines hold a residue next to zero instead of zero); through DECIMAL
-# the fen are exact, whatever the order of summing.
+# sales_value is a DOUBLE of two decimals (20 lines hold a residue next to zero in place of zero); by way of
+# DECIMAL the fen are exact, whatever the order of summing.
 _FEN = "cast(round(cast(sales_value as decimal(18, 4)) * 100, 0) as bigint)"
 
 _ORDERS = """

@@ -86,20 +86,18 @@ def _literal(path: Path) -> str:
 
 _COPY_SQL = "copy ({query}) to {path} (format parquet, compression zstd)"
 
+# Only the verdict on each order is kept in memory; the rows are read from the file again for each part.
 _JUDGED_SQL = """
-create temp table judged as
-with staged as (
-    select * from read_parquet({staged})
-),
-orders as (
-    select
-        order_key,
-        min(q_source_line) filter (where q_reason <> '') as refused_line,
-        count(distinct row({fields})) filter (where q_reason = '') as versions
-    from staged
-    where order_key is not null
-    group by order_key
-)
+create temp table orders as
+select
+    order_key,
+    min(q_source_line) filter (where q_reason <> '') as refused_line,
+    count(distinct hash({fields})) filter (where q_reason = '') as versions
+from read_parquet({staged})
+where order_key is not null
+group by order_key;
+
+create temp view judged as
 select
     staged.*,
     case
@@ -108,7 +106,7 @@ select
             then 'another line of this order was refused: source line ' || orders.refused_line
         when orders.versions > 1 then 'order-level fields differ between the lines of this order'
     end as verdict
-from staged
+from read_parquet({staged}) as staged
 left join orders on orders.order_key = staged.order_key
 """
 

@@ -1,0 +1,1 @@
+"""One module per channel: generators that yield the API's objects, stream by stream."""

@@ -14,7 +14,7 @@ from common.settings import Settings
 
 SECRET = "planted-corp-secret-51c4"
 TOKEN = "planted-access-token-9e77"
-CDNOW = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "cdnow_sample.csv"
+CDNOW = Path(__file__).resolve().parents[1] / "data" / "cdnow_sample.csv"
 
 
 @pytest.fixture

@@ -1,19 +1,21 @@
 {{ config(meta={'published_as': 'customer_rfm'}) }}
 
--- Two scorings, 5 is best. *_ntile cuts equal fifths, ties broken by customer_id; *_tiesafe gives equals the same
--- score (fifth of the cumulative distribution).
+-- Two scorings, 5 is best. *_ntile cuts equal fifths, ties broken by customer_no (order of loading, then identifier);
+-- *_tiesafe gives equals the same score (fifth of the cumulative distribution).
 with buyers as (
 
     select
         orders.customer_id,
+        customers.customer_no,
         cast(count(*) as bigint) as frequency,
         cast(count(distinct orders.ordered_date) as bigint) as active_days,
         {{ sum_fen('orders.net_fen') }} as monetary_fen,
         cast({{ dbt.datediff('max(orders.ordered_date)', 'max(clock.as_of)', 'day') }} as bigint) as recency_days
     from {{ ref('fct_orders') }} as orders
+    inner join {{ ref('dim_customers') }} as customers on customers.customer_id = orders.customer_id
     cross join {{ ref('int_run__clock') }} as clock
     where orders.is_valid
-    group by orders.customer_id
+    group by orders.customer_id, customers.customer_no
 
 )
 
@@ -23,9 +25,9 @@ select
     active_days,
     monetary_fen,
     recency_days,
-    cast(ntile(5) over (order by recency_days desc, customer_id asc) as bigint) as r_ntile,
-    cast(ntile(5) over (order by frequency, customer_id) as bigint) as f_ntile,
-    cast(ntile(5) over (order by monetary_fen, customer_id) as bigint) as m_ntile,
+    cast(ntile(5) over (order by recency_days desc, customer_no asc) as bigint) as r_ntile,
+    cast(ntile(5) over (order by frequency, customer_no) as bigint) as f_ntile,
+    cast(ntile(5) over (order by monetary_fen, customer_no) as bigint) as m_ntile,
     cast(ceil(5 * cume_dist() over (order by recency_days desc)) as bigint) as r_tiesafe,
     cast(ceil(5 * cume_dist() over (order by frequency)) as bigint) as f_tiesafe,
     cast(ceil(5 * cume_dist() over (order by monetary_fen)) as bigint) as m_tiesafe
