@@ -142,7 +142,10 @@ class Lake:
             if self._knows_fingerprint(stream, report.fingerprint):
                 self.discard(arrival)
                 return _replace(report, changed=0, deleted=0)
-            changed, deleted = self._keep_changes(arrival) if stream.holds_records else (report.rows, 0)
+            if stream.holds_records:
+                changed, deleted = self._keep_changes(arrival)
+            else:
+                changed, deleted = report.rows - report.quarantined, 0
             report = _replace(report, changed=changed, deleted=deleted)
             if changed + deleted == 0:
                 self._advance_cursor(stream, report)

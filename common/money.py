@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
+
+_THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
 
 
 class MoneyError(ValueError):
@@ -28,7 +31,12 @@ def fen_to_fen(text: str | Decimal | int) -> int:
 
 
 def _to_int(text: str | Decimal | int, factor: Decimal, expected: str) -> int:
-    cleaned = text.strip().lstrip("¥￥").replace(",", "") if isinstance(text, str) else text
+    cleaned: str | Decimal | int = text
+    if isinstance(text, str):
+        cleaned = text.strip().lstrip("¥￥").strip()
+        # "1,234.50" is a thousand; "12,50" is anybody's guess and stays refused.
+        if _THOUSANDS.fullmatch(cleaned):
+            cleaned = cleaned.replace(",", "")
     try:
         value = Decimal(cleaned) * factor
     except InvalidOperation as error:

@@ -1,5 +1,5 @@
 -- Zero-value and repeated lines are real (bonus items, an item scanned twice): they stay and count. Measures that
--- want neither have the two flags. Counts of the Complete Journey orders are in docs/decisions.md.
+-- want neither have the two flags (docs/decisions.md).
 select
     -- ids
     order_lines.buyer_source,
