@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,11 +46,12 @@ def release(settings: Settings) -> None:
 def prepare_dagster_home(settings: Settings) -> Path:
     """Return DAGSTER_HOME, made and with this version's ``dagster.yaml`` in it."""
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    shipped = Path(__file__).with_name("dagster.yaml")
+    shipped = Path(__file__).with_name("dagster.yaml").read_text(encoding="utf-8")
+    wanted = shipped.replace("{home}", str(settings.dagster_home))
     target = settings.dagster_home / "dagster.yaml"
-    if not target.exists() or target.read_bytes() != shipped.read_bytes():
-        scratch = target.with_suffix(".new")
-        shutil.copyfile(shipped, scratch)
+    if not target.exists() or target.read_text(encoding="utf-8") != wanted:
+        scratch = target.with_suffix(f".{os.getpid()}")
+        scratch.write_text(wanted, encoding="utf-8")
         scratch.replace(target)
     return settings.dagster_home
 

@@ -1,0 +1,114 @@
+"""The dbt project's own rules, read from its manifest: layers, contracts, descriptions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.exactness.dbt_home import DbtHome
+
+PUBLIC_SCHEMAS = ("marts", "activation")
+# Columns of this model follow from the declared tags and segments; their meaning is in the catalogue.
+GENERATED_COLUMNS = {"int_run__verdicts"}
+REQUIRED_PUBLIC = {
+    "customers", "customer_identities", "orders", "customer_tags", "tag_catalog", "tag_history", "member_tiers",
+    "cohort_retention", "segments", "segment_members",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
+    home = DbtHome(tmp_path_factory.mktemp("home"))
+    home.clear()
+    home.run("2026-01-31")
+    return home
+
+
+@pytest.fixture(scope="module")
+def models(home: DbtHome) -> dict[str, dict[str, Any]]:
+    manifest = json.loads((home.home / "target" / "manifest.json").read_text())
+    return {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+
+
+def test_every_model__says_its_grain(models: dict[str, dict[str, Any]]) -> None:
+    assert models
+    assert not [name for name, node in models.items() if not node["description"].startswith("One row")]
+
+
+def test_every_column__is_documented_and_real(home: DbtHome, models: dict[str, dict[str, Any]]) -> None:
+    real: dict[str, set[str]] = {}
+    for schema, table, column in home.query("select table_schema, table_name, column_name from information_schema.columns"):
+        if schema != "meta":
+            real.setdefault(table, set()).add(column)
+    wrong = {}
+    for name, node in models.items():
+        documented = {column for column, about in node["columns"].items() if about["description"]}
+        difference = documented - real[name] if name in GENERATED_COLUMNS else documented ^ real[name]
+        if difference:
+            wrong[name] = sorted(difference)
+    assert not wrong
+
+
+def test_layers__look_one_way(models: dict[str, dict[str, Any]]) -> None:
+    """Staging reads sources only, activation reads marts only, and nothing reads activation."""
+    wrong = []
+    for name, node in models.items():
+        for parent in node["depends_on"]["nodes"]:
+            kind, parent_name = parent.split(".")[0], parent.split(".")[-1]
+            parent_schema = models[parent_name]["schema"] if kind == "model" else kind
+            allowed = {
+                "staging": {"source"},
+                "intermediate": {"staging", "intermediate", "marts"},
+                "marts": {"staging", "intermediate", "marts"},
+                "activation": {"marts"},
+            }[node["schema"]]
+            if parent_schema not in allowed:
+                wrong.append(f"{name} reads {parent_name}")
+    assert not wrong
+
+
+def test_public_models__have_contracts(models: dict[str, dict[str, Any]]) -> None:
+    public = [node for node in models.values() if node["schema"] in PUBLIC_SCHEMAS]
+    assert public
+    assert not [node["name"] for node in public if not node["contract"]["enforced"]]
+    assert not [
+        (node["name"], column["name"]) for node in public for column in node["columns"].values() if not column["data_type"]
+    ]
+
+
+def test_published_tables__are_all_there(models: dict[str, dict[str, Any]]) -> None:
+    published = {node["config"]["meta"].get("published_as") for node in models.values()}
+    assert published >= REQUIRED_PUBLIC
+
+
+def test_money__is_bigint(home: DbtHome) -> None:
+    wrong = home.query(
+        "select table_name, column_name, data_type from information_schema.columns "
+        "where column_name like '%\\_fen' escape '\\' and data_type <> 'BIGINT'"
+    )
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [
+        ({"windows": [30, 90]}, "one of the features"),
+        ({"member_tiers": [{"code": "a", "name_zh": "a", "min_spend_fen": 5}]}, "whole fen"),
+        ({"segments": [{"code": "Robert'); drop table"}]}, "lower-case"),
+    ],
+)
+def test_wrong_rule__fails_at_parse(home: DbtHome, variable: dict[str, Any], expected: str) -> None:
+    """Parsed anew with other vars: the message names the place, what was expected and what was got."""
+    from dbt.cli.main import dbtRunner
+
+    from common.settings import DBT_PROJECT_DIR
+
+    result = dbtRunner().invoke([
+        "parse", "--quiet", "--no-partial-parse", "--vars", json.dumps(variable), "--target-path", str(home.home / "other"),
+        "--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR), "--log-path", str(home.home / "logs"),
+    ])  # fmt: skip
+    assert not result.success
+    assert expected in str(result.exception)
+    assert "dbt_project.yml" in str(result.exception)
