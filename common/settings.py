@@ -36,6 +36,13 @@ class Settings(BaseSettings):
         default=False, description="Load the Complete Journey orders as the mini-program orders (demo)"
     )
 
+    sandbox: bool = Field(
+        default=False, description="Talk to a local sandbox, started with each command, instead of the real hosts"
+    )
+    sandbox_buyers: int | None = Field(
+        default=None, description="How many households the sandbox's world takes; empty for all"
+    )
+
     wecom_base_url: str = "https://qyapi.weixin.qq.com"
     wecom_corp_id: str | None = None
     wecom_secret: SecretStr | None = None
@@ -117,8 +124,15 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings anew from the environment (and ``.env`` in the working folder)."""
-    return Settings()
+    """Read the settings anew: the environment, then ``.env`` in the working folder, then the home's own file."""
+    settings = Settings()
+    own = home_file(settings.home)
+    return Settings(_env_file=(own, ".env")) if own.exists() else settings  # type: ignore[call-arg]
+
+
+def home_file(home: Path) -> Path:
+    """Return where a home keeps settings of its own, ``siyu.env``; what stands elsewhere comes first."""
+    return home / "siyu.env"
 
 
 def child_environment(*, with_settings: bool = False, extra: dict[str, str] | None = None) -> dict[str, str]:

@@ -1,12 +1,16 @@
-"""The dbt program as the daily job starts it: a child that cannot outlive its parent.
+"""The dbt program as the daily job starts it: a child that waits for its order and cannot outlive its parent.
 
-A killed run worker must not leave a dbt process behind that still holds the warehouse's lock. Usage:
-``python -P -m orchestration.dbt_cli <parent pid> build ...``.
+A killed run worker must not leave a dbt process behind that still holds the warehouse's lock. And because dbt takes
+seconds to import, the child is started early and imports it while its parent does other things: the order, one line
+of JSON with ``args``, ``env`` and ``cwd``, comes on its standard input. Without an order it ends.
+Usage: ``python -P -m orchestration.dbt_cli <parent pid>``.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
+import json
 import os
 import signal
 import sys
@@ -33,11 +37,22 @@ def _watch(parent: int) -> None:
 
 
 def main() -> None:
-    """Run dbt with the arguments after the parent's process id."""
+    """Import dbt, wait for the order, run it."""
     die_with_parent(int(sys.argv[1]))
-    sys.argv = ["dbt", *sys.argv[2:]]
+    gc.disable()  # imports make garbage collections that find nothing
+    import dbt.adapters.duckdb
     from dbt.cli.main import cli
 
+    gc.freeze()
+    gc.enable()
+    line = sys.stdin.readline()
+    if not line:
+        return
+    order = json.loads(line)
+    os.environ.clear()
+    os.environ.update(order["env"])
+    os.chdir(order["cwd"])
+    sys.argv = ["dbt", *order["args"]]
     cli()
 
 

@@ -5,9 +5,11 @@ The two run variables go by environment, never by ``--vars``: other vars make db
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -26,9 +28,42 @@ class DbtError(RuntimeError):
     """dbt could not read the project; the text is dbt's own."""
 
 
-def dbt_command(*args: str) -> list[str]:
-    """Return the command line of a dbt child that ends when this process does."""
-    return [sys.executable, "-P", "-m", "orchestration.dbt_cli", str(os.getpid()), *args]
+_warm: list[subprocess.Popen[bytes]] = []
+
+
+def warm_up() -> None:
+    """Start a dbt child that imports dbt and waits; the next ``start_dbt`` of this process uses it."""
+    if _warm:
+        return
+    _warm.append(
+        subprocess.Popen(
+            [sys.executable, "-u", "-P", "-m", "orchestration.dbt_cli", str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=child_environment(),
+        )
+    )
+
+
+def cool_down() -> None:
+    """End a waiting dbt child that nobody needed."""
+    while _warm:
+        child = _warm.pop()
+        child.communicate()
+
+
+def start_dbt(args: Sequence[str], environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    """Run dbt in a child that ends when this process does; its output is a pipe."""
+    warm_up()
+    child = _warm.pop()
+    assert child.stdin is not None
+    order = {"args": list(args), "env": environment, "cwd": str(folder)}
+    with contextlib.suppress(BrokenPipeError):  # it failed to import; what it said is in its output
+        child.stdin.write(json.dumps(order).encode() + b"\n")
+        child.stdin.close()
+    child.args = ["dbt", *args]  # what messages show
+    return child
 
 
 def build_args(*, full_refresh: bool = False, selection: Sequence[str] = ()) -> list[str]:
@@ -101,12 +136,11 @@ def seed_partial_parse(settings: Settings) -> None:
 
 def _parse(settings: Settings, manifest: Path) -> None:
     target = settings.dbt_target_dir / "parse"
-    environment = dbt_environment(settings, target)
-    done = subprocess.run(
-        dbt_command("--no-use-colors", "parse"), env=environment, cwd=DBT_PROJECT_DIR, capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        raise DbtError(f"dbt parse of {DBT_PROJECT_DIR} failed:\n{(done.stdout + done.stderr).strip()}")
+    child = start_dbt(["--no-use-colors", "parse"], dbt_environment(settings, target), DBT_PROJECT_DIR)
+    assert child.stdout is not None
+    said = child.stdout.read().decode(errors="replace")
+    if child.wait() != 0:
+        raise DbtError(f"dbt parse of {DBT_PROJECT_DIR} failed:\n{said.strip()}")
     scratch = manifest.with_suffix(".new")
     shutil.copyfile(target / "manifest.json", scratch)
     scratch.replace(manifest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from common.settings import Settings
 from orchestration.days import last_complete_day
+from orchestration.dbt_run import cool_down, warm_up
 from orchestration.home import claim, fail_stale_runs, open_instance, release
 
 Line = Callable[[str], None]
@@ -50,12 +52,16 @@ def run_daily(
     day = as_of or last_complete_day(settings)
     _check_day(settings, day)
     claim(settings, wait_seconds=wait_seconds)
+    warm_up()
+    gc.disable()  # what is imported now stays; looking for garbage in it costs half a second
     try:
         with open_instance(settings) as instance:
             for run_id in fail_stale_runs(settings, instance):
                 line(f"[yellow]![/] run {run_id[:8]} had been killed; marked as failed")
             return _run(settings, instance, day, as_of, known_at, full_refresh, line)
     finally:
+        gc.enable()
+        cool_down()
         release(settings)
 
 
@@ -73,6 +79,8 @@ def _run(
     from orchestration.progress import show_progress
 
     job = build_definitions(settings).resolve_job_def(JOB_NAME)
+    gc.freeze()
+    gc.enable()
     show_progress(line)
     config = run_config(as_of=as_of, known_at=known_at, full_refresh=full_refresh)
     log_path = settings.home / "logs" / "siyu-run.log"

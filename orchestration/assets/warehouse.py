@@ -16,7 +16,7 @@ from common.lake import Lake
 from common.settings import DBT_PROJECT_DIR, Settings
 from orchestration.assets.ingest import WAIT_FOR_OTHER_RUN_SECONDS
 from orchestration.days import built_as_of, choose_as_of, choose_known_at, last_complete_day
-from orchestration.dbt_run import build_args, build_target, dbt_command, dbt_environment, seed_partial_parse
+from orchestration.dbt_run import build_args, build_target, dbt_environment, seed_partial_parse, start_dbt
 from orchestration.home import claim
 from orchestration.project import public_tables
 
@@ -104,17 +104,17 @@ def start_build(
     environment |= {"DBT_LOG_FORMAT": "json", "DAGSTER_DBT_CLI": "true"}
     if wanted.indirect_selection:
         environment[DBT_INDIRECT_SELECTION_ENV] = wanted.indirect_selection
-    return DbtCliInvocation.run(
-        args=dbt_command(*build_args(full_refresh=config.full_refresh, selection=selection)),
-        env=environment,
+    args = build_args(full_refresh=config.full_refresh, selection=selection)
+    context.log.info(f"dbt {' '.join(args)}")
+    return DbtCliInvocation(
+        process=start_dbt(args, environment, DBT_PROJECT_DIR),
         manifest=wanted.manifest,
         dagster_dbt_translator=wanted.dagster_dbt_translator,
         project_dir=DBT_PROJECT_DIR,
         target_path=target,
         raise_on_error=True,
-        context=context,
-        adapter=None,
         cli_version=Version(installed("dbt-core")),
+        context=context,
     )
 
 
