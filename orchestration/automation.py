@@ -1,6 +1,7 @@
 """What starts runs by itself: the daily schedule, days that were missed, files in the inbox, and clearing up.
 
-Dagster's schedules never make up for ticks they missed while the daemon was down, so a sensor looks for the days.
+Dagster's schedules never make up for ticks they missed while the daemon was down, so a sensor looks for the
+days.
 """
 
 import datetime as dt
@@ -39,7 +40,9 @@ class DayHistory:
     attempts: int = 0
 
 
-def next_missing_day(history: Mapping[dt.date, DayHistory], last: dt.date, lookback_days: int) -> dt.date | None:
+def next_missing_day(
+    history: Mapping[dt.date, DayHistory], last: dt.date, lookback_days: int
+) -> dt.date | None:
     """Return the oldest day to make up for: after the first day that ever succeeded, up to ``last``.
 
     None while a run is under way, when nothing is missing, or when the missing days failed too often.
@@ -72,9 +75,7 @@ def history_of(runs: Iterable[dg.DagsterRun]) -> dict[dt.date, DayHistory]:
     return days
 
 
-def automation(
-    settings: Settings, job: Any
-) -> tuple[list[Any], list[dg.SensorDefinition]]:
+def automation(settings: Settings, job: Any) -> tuple[list[Any], list[dg.SensorDefinition]]:
     """Return the schedule and the sensors. They start switched off unless ``SIYU_SCHEDULES`` is true."""
     switched_on = settings.schedules
     sensor_status = dg.DefaultSensorStatus.RUNNING if switched_on else dg.DefaultSensorStatus.STOPPED
@@ -94,9 +95,7 @@ def automation(
     return [schedule], sensors
 
 
-def _catch_up(
-    settings: Settings, job: Any, status: dg.DefaultSensorStatus
-) -> dg.SensorDefinition:
+def _catch_up(settings: Settings, job: Any, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     @dg.sensor(
         name="missed_days",
         job=job,
@@ -116,9 +115,7 @@ def _catch_up(
     return missed_days
 
 
-def _inbox(
-    settings: Settings, job: Any, status: dg.DefaultSensorStatus
-) -> dg.SensorDefinition:
+def _inbox(settings: Settings, job: Any, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     @dg.sensor(
         name="inbox",
         job=job,

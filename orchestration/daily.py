@@ -25,8 +25,8 @@ def daily_job(settings: Settings) -> Any:
     return dg.define_asset_job(
         JOB_NAME,
         selection=dg.AssetSelection.all(),
-        description="All channels, the warehouse, every segment, and the published copy, for one business day.",
-        tags={"dagster/max_runtime": str(settings.max_runtime_seconds)},
+        description="All channels, the warehouse, every segment, and the published copy, for one business
+        day.", tags={"dagster/max_runtime": str(settings.max_runtime_seconds)},
         executor_def=dg.in_process_executor,
     )
 

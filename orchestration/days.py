@@ -15,12 +15,14 @@ def last_complete_day(settings: Settings, now: dt.datetime | None = None) -> dt.
     return business_date(now or utc_now(), settings.zone) - dt.timedelta(days=1)
 
 
-def choose_as_of(*, asked: dt.date | None, partition: dt.date | None, built: dt.date | None, last: dt.date) -> dt.date:
+def choose_as_of(
+    *, asked: dt.date | None, partition: dt.date | None, built: dt.date | None, last: dt.date
+) -> dt.date:
     """Return the business day to build for.
 
-    A day that was asked for by name is taken as it is. Otherwise it is the run's partition, else the last complete
-    day -- but never a day before the one the warehouse was last built for: a backfill of an old day brings its
-    records and leaves the answers where they are.
+    A day that was asked for by name is taken as it is. Otherwise it is the run's partition, else the last
+    complete day -- but never a day before the one the warehouse was last built for: a backfill of an old day
+    brings its records and leaves the answers where they are.
     """
     if asked is not None:
         return asked

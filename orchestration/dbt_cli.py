@@ -1,9 +1,9 @@
 """The dbt program as the daily job starts it: a child that waits for its order and cannot outlive its parent.
 
-A killed run worker must not leave a dbt process behind that still holds the warehouse's lock. And because dbt takes
-seconds to import, the child is started early and imports it while its parent does other things: the order, one line
-of JSON with ``args``, ``env`` and ``cwd``, comes on its standard input. Without an order it ends.
-Usage: ``python -P -m orchestration.dbt_cli <parent pid>``.
+A killed run worker must not leave a dbt process behind that still holds the warehouse's lock. And because
+dbt takes seconds to import, the child is started early and imports it while its parent does other things:
+the order, one line of JSON with ``args``, ``env`` and ``cwd``, comes on its standard input. Without an order
+it ends. Usage: ``python -P -m orchestration.dbt_cli <parent pid>``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ def main() -> None:
     """Import dbt, wait for the order, run it."""
     die_with_parent(int(sys.argv[1]))
     gc.disable()  # imports make garbage collections that find nothing
-    import dbt.adapters.duckdb
     from dbt.cli.main import cli
 
     gc.freeze()

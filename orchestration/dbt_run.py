@@ -1,6 +1,7 @@
 """Starts dbt: its arguments, its environment, and a manifest that is parsed only when the project changed.
 
-The two run variables go by environment, never by ``--vars``: other vars make dbt parse the whole project again.
+The two run variables go by environment, never by ``--vars``: other vars make dbt parse the whole project
+again.
 """
 
 from __future__ import annotations

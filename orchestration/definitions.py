@@ -12,8 +12,8 @@ from orchestration.assets.warehouse import table_keys, warehouse_assets
 from orchestration.automation import automation
 from orchestration.daily import daily_job, daily_partitions
 from orchestration.dbt_run import prepare_manifest
-from orchestration.project import declared_segments
 from orchestration.progress import progress_logger
+from orchestration.project import declared_segments
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:

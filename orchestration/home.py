@@ -66,8 +66,8 @@ def open_instance(settings: Settings) -> DagsterInstance:
 def fail_stale_runs(settings: Settings, instance: DagsterInstance) -> list[str]:
     """Mark runs as failed whose process is gone, and return their ids.
 
-    Every run holds the home's writer lock from its first step on, so while we hold it no run lives. Does nothing
-    while another process holds it.
+    Every run holds the home's writer lock from its first step on, so while we hold it no run lives. Does
+    nothing while another process holds it.
     """
     mine = settings.home in _claims
     try:

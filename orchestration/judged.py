@@ -1,7 +1,7 @@
 """Remembers what the gate has already let pass, so that a batch that did not change is not judged again.
 
-Importing Great Expectations takes longer than everything else on a day without news. The memory is a cache: delete
-``<home>/gate`` and everything is judged anew.
+Importing Great Expectations takes longer than everything else on a day without news. The memory is a cache:
+delete ``<home>/gate`` and everything is judged anew.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Fetch, judge, admit: how records come into the lake. Knows nothing of Dagster, so the command line uses it too.
 
-The admission is the gate: a load that the gate holds never becomes visible to dbt, and the other streams go on.
-Loads that came together (the lines and the orders of one file, rows and their quarantine) are admitted or held
-together.
+The admission is the gate: a load that the gate holds never becomes visible to dbt, and the other streams go
+on. Loads that came together (the lines and the orders of one file, rows and their quarantine) are admitted
+or held together.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def land(settings: Settings, lake: Lake, streams: Iterable[Stream], day: dt.date
     return list(results.values())
 
 
-def land_file(settings: Settings, lake: Lake, stream: Stream, path: Path, mapping: Path) -> list[StreamResult]:
+def land_file(
+    settings: Settings, lake: Lake, stream: Stream, path: Path, mapping: Path
+) -> list[StreamResult]:
     """Bring one file of a shop's own into the lake.
 
     Raises:
@@ -91,7 +93,8 @@ def settle(settings: Settings, lake: Lake, batches: list[_Batch], results: dict[
     _judge(settings, batches)
     for batch in batches:
         reasons = batch.held()
-        # The file's own stream comes last: by its fingerprint a file counts as loaded, and we may be killed before.
+        # The file's own stream comes last: by its fingerprint a file counts as loaded, and we may be killed
+        # before.
         for arrival in reversed(batch.arrivals):
             result = results.setdefault(arrival.stream.key, StreamResult(arrival.stream))
             if verdict := batch.verdicts.get(str(arrival.path)):
@@ -113,7 +116,9 @@ def _judge(settings: Settings, batches: list[_Batch]) -> None:
                 batch.verdicts[str(arrival.path)] = {**known, "judged_before": True}
             else:
                 waiting.append((batch, arrival, key, digest))
-    for (batch, arrival, key, digest), verdict in zip(waiting, _judge_arrivals(settings, waiting), strict=True):
+    for (batch, arrival, key, digest), verdict in zip(
+        waiting, _judge_arrivals(settings, waiting), strict=True
+    ):
         batch.verdicts[str(arrival.path)] = verdict.as_metadata()
         memory.remember(key, digest, verdict)
 
@@ -139,7 +144,9 @@ def _needs_judging(arrival: Arrival) -> bool:
     return arrival.stream.key != QUARANTINE and (arrival.report.rows > 0 or arrival.stream.complete)
 
 
-def _from_apis(settings: Settings, lake: Lake, results: dict[str, StreamResult], day: dt.date) -> list[_Batch]:
+def _from_apis(
+    settings: Settings, lake: Lake, results: dict[str, StreamResult], day: dt.date
+) -> list[_Batch]:
     from ingestion.fetch import configured_streams, default_window, fetch
 
     configured = configured_streams(settings)
@@ -159,7 +166,9 @@ def _from_complete_journey(settings: Settings, lake: Lake, results: dict[str, St
         return []
     from ingestion.complete_journey import arrive
 
-    if all(_has_complete_journey(lake, result.stream) for result in wanted if result.stream.name != "members"):
+    if all(
+        _has_complete_journey(lake, result.stream) for result in wanted if result.stream.name != "members"
+    ):
         return []
     batches = _attempt(wanted[0], lambda: arrive(settings, lake))
     for batch in batches:

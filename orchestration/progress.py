@@ -59,7 +59,9 @@ class ProgressHandler(logging.Handler):
         reason = check.metadata.get("reason")
         colour = "red" if check.severity == dg.AssetCheckSeverity.ERROR else "yellow"
         words = "/".join(check.asset_key.path) + f" {check.check_name}"
-        self._line(f"  [{colour}]![/] {words}: {reason.value if reason else check.description or 'did not pass'}")
+        self._line(
+            f"  [{colour}]![/] {words}: {reason.value if reason else check.description or 'did not pass'}"
+        )
 
     def _about(self, step: str) -> str:
         seconds = time.monotonic() - self._started.get(step, time.monotonic())

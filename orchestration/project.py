@@ -54,7 +54,9 @@ def declared_segments(project_dir: Path = DBT_PROJECT_DIR) -> list[SegmentSpec]:
     codes = [segment.code for segment in segments]
     doubled = {code for code in codes if codes.count(code) > 1}
     if doubled:
-        raise ProjectError(f"{path}: vars.segments: expected each code once, got {sorted(doubled)} more often")
+        raise ProjectError(
+            f"{path}: vars.segments: expected each code once, got {sorted(doubled)} more often"
+        )
     return segments
 
 
@@ -88,4 +90,6 @@ def _segment(path: Path, number: int, entry: dict[str, Any]) -> SegmentSpec:
             destinations=tuple(entry["destinations"]),
         )
     except KeyError as error:
-        raise ProjectError(f"{path}: vars.segments, entry {number}: expected the key {error}, got {entry}") from error
+        raise ProjectError(
+            f"{path}: vars.segments, entry {number}: expected the key {error}, got {entry}"
+        ) from error

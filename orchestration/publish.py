@@ -1,10 +1,11 @@
 """The published copy: what readers use instead of the warehouse. Whole or not at all, and never locked.
 
 ``<home>/published/<run id>/`` holds a Parquet file per public table, one DuckDB file with all of them, and
-``manifest.json``. The link ``current`` is moved last, in one step. A reader that wants several tables of the same
-run resolves ``current`` once and stays in that folder.
+``manifest.json``. The link ``current`` is moved last, in one step. A reader that wants several tables of the
+same run resolves ``current`` once and stays in that folder.
 
-A table that is the same as in the last copy is linked, not written again: an ordinary day changes few of them.
+A table that is the same as in the last copy is linked, not written again: an ordinary day changes few of
+them.
 """
 
 from __future__ import annotations
@@ -163,7 +164,9 @@ def _write_table(
     db: duckdb.DuckDBPyConnection, name: str, query: str, folder: Path, before: _Copy | None
 ) -> TableEntry:
     schema: Schema = [(row[0], row[1]) for row in db.execute(f"describe {query}").fetchall()]
-    counted = db.execute(f"select count(*), coalesce(sum(hash(t)), 0)::varchar from ({query}) as t").fetchone()
+    counted = db.execute(
+        f"select count(*), coalesce(sum(hash(t)), 0)::varchar from ({query}) as t"
+    ).fetchone()
     assert counted is not None
     entry = TableEntry(
         rows=counted[0],
@@ -193,9 +196,7 @@ def _write_database(
     db.execute("detach published")
 
 
-def _keep_members(
-    db: duckdb.DuckDBPyConnection, query: str, held: list[str], before: _Copy | None
-) -> str:
+def _keep_members(db: duckdb.DuckDBPyConnection, query: str, held: list[str], before: _Copy | None) -> str:
     codes = ", ".join(_text(code) for code in held)
     fresh = f"select * from ({query}) where segment_code not in ({codes})"
     if before is None or "segment_members" not in before.manifest.tables:
@@ -204,7 +205,9 @@ def _keep_members(
     wanted = [row[0] for row in db.execute(f"describe {query}").fetchall()]
     there = {row[0] for row in db.execute(f"describe select * from read_parquet({_text(last)})").fetchall()}
     columns = ", ".join(f'"{name}"' if name in there else f'null as "{name}"' for name in wanted)
-    return f"{fresh} union all select {columns} from read_parquet({_text(last)}) where segment_code in ({codes})"
+    return (
+        f"{fresh} union all select {columns} from read_parquet({_text(last)}) where segment_code in ({codes})"
+    )
 
 
 def _run_variables(db: duckdb.DuckDBPyConnection) -> tuple[str, str]:

@@ -61,7 +61,9 @@ def judge_payloads(settings: Settings, segment: SegmentSpec, plans: list[Plan]) 
     if waiting:
         from expectations.runner import judge_many
 
-        for (key, digest, _), verdict in zip(waiting, judge_many(each for _, _, each in waiting), strict=True):
+        for (key, digest, _), verdict in zip(
+            waiting, judge_many(each for _, _, each in waiting), strict=True
+        ):
             memory.remember(key, digest, verdict)
             verdicts.append(verdict.as_metadata())
     return verdicts
@@ -103,4 +105,6 @@ def apply_plans(settings: Settings, segment: SegmentSpec, plan_ids: list[str]) -
 
 def _request(settings: Settings, suite: str, code: str, query: str) -> Request:
     database: Path = settings.warehouse_path
-    return Request(suite, subject=f"segment {code}", database=database, query=query, docs_dir=settings.data_docs_dir)
+    return Request(
+        suite, subject=f"segment {code}", database=database, query=query, docs_dir=settings.data_docs_dir
+    )

@@ -96,7 +96,9 @@ def _gate(lake: Lake) -> RenderableType:
         for load in lake.held()
     ]
     quarantined = _quarantined(lake)
-    lines += [f"[yellow]quarantined[/] {stream}: {count:,} rows, {reason}" for stream, reason, count in quarantined]
+    lines += [
+        f"[yellow]quarantined[/] {stream}: {count:,} rows, {reason}" for stream, reason, count in quarantined
+    ]
     return Group("", Text("Gate", style="italic"), *(lines or ["nothing held, nothing quarantined"]))
 
 

@@ -31,7 +31,9 @@ def sync_key(code: str) -> dg.AssetKey:
 
 def activation_assets(settings: Settings, segments: list[SegmentSpec]) -> list[dg.AssetsDefinition]:
     """Return plan and sync of every declared segment."""
-    return [asset for each in segments for asset in (_plan_asset(settings, each), _sync_asset(settings, each))]
+    return [
+        asset for each in segments for asset in (_plan_asset(settings, each), _sync_asset(settings, each))
+    ]
 
 
 def _plan_asset(settings: Settings, segment: SegmentSpec) -> dg.AssetsDefinition:
@@ -73,12 +75,16 @@ def _sync_asset(settings: Settings, segment: SegmentSpec) -> dg.AssetsDefinition
         claim(settings, wait_seconds=WAIT_FOR_OTHER_RUN_SECONDS)
         event = context.instance.get_latest_materialization_event(plan_key(segment.code))
         if event is None or event.asset_materialization is None:
-            raise dg.Failure(f"segment {segment.code} has no plan yet; materialize {plan_key(segment.code)} first")
+            raise dg.Failure(
+                f"segment {segment.code} has no plan yet; materialize {plan_key(segment.code)} first"
+            )
         plan_ids = event.asset_materialization.metadata["plan_ids"].value
         reports = apply_plans(settings, segment, plan_ids)  # type: ignore[arg-type]
         for report in reports:
             if not report.ok:
-                context.log.warning(f"{segment.code} -> {report.destination}: {report.status} ({report.reason})")
+                context.log.warning(
+                    f"{segment.code} -> {report.destination}: {report.status} ({report.reason})"
+                )
         return dg.MaterializeResult(metadata={each.destination: each.as_metadata() for each in reports})
 
     return sync

@@ -32,7 +32,12 @@ def verdict_metadata(verdicts: Verdicts) -> dict[str, Any]:
 
 
 def critical_result(
-    key: dg.AssetKey, verdicts: Verdicts, *, error: str | None = None, name: str = CRITICAL, note: str | None = None
+    key: dg.AssetKey,
+    verdicts: Verdicts,
+    *,
+    error: str | None = None,
+    name: str = CRITICAL,
+    note: str | None = None,
 ) -> dg.AssetCheckResult:
     """Return the critical check: failed when a batch was held, could not be judged, or could not be fetched."""
     found = list(verdicts)

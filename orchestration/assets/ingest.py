@@ -1,8 +1,8 @@
 """Raw streams as assets: one step per channel fetches, judges and admits its streams for a business day.
 
-The gate's checks do not block in Dagster's sense, on purpose: one dbt step depends on all raw streams, so a block
-there would stop every channel for the fault of one. The block is the admission -- a held load never becomes
-visible to dbt (see ``orchestration.landing``).
+The gate's checks do not block in Dagster's sense, on purpose: one dbt step depends on all raw streams, so a
+block there would stop every channel for the fault of one. The block is the admission -- a held load never
+becomes visible to dbt (see ``orchestration.landing``).
 """
 
 import datetime as dt
@@ -65,7 +65,10 @@ def _channel_assets(
 
 
 def _check_spec(key: dg.AssetKey, name: str) -> dg.AssetCheckSpec:
-    what = {CRITICAL: "A load that fails is held: it stays out of the lake.", ADVISORY: "Warns and lets pass."}
+    what = {
+        CRITICAL: "A load that fails is held: it stays out of the lake.",
+        ADVISORY: "Warns and lets pass.",
+    }
     return dg.AssetCheckSpec(name, asset=key, description=what[name])
 
 
@@ -82,7 +85,10 @@ def _materialized(
         "note": result.note,
     }
     metadata |= {name: value for name, value in optional.items() if value}
-    checks = [critical_result(key, result.verdicts, error=result.error), advisory_result(key, result.verdicts)]
+    checks = [
+        critical_result(key, result.verdicts, error=result.error),
+        advisory_result(key, result.verdicts),
+    ]
     return dg.MaterializeResult(
         asset_key=key,
         metadata=metadata,

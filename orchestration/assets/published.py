@@ -14,8 +14,9 @@ from orchestration.publish import publish
 
 PUBLISHED_KEY = dg.AssetKey(["published", "current"])
 
-# A step whose upstream failed is skipped, and a held segment must not keep the copy from being published. So this
-# step depends on the tables only, and the in-process executor takes it when no other step is left to take.
+# A step whose upstream failed is skipped, and a held segment must not keep the copy from being published. So
+# this step depends on the tables only, and the in-process executor takes it when no other step is left to
+# take.
 _LAST = {"dagster/priority": "-1000"}
 
 
@@ -30,7 +31,8 @@ def published_asset(
         deps=table_keys,
         op_tags=_LAST,
         kinds={"parquet", "duckdb"},
-        description="Read copy of the public tables: Parquet, one DuckDB file and manifest.json, switched atomically.",
+        description="Read copy of the public tables: Parquet, one DuckDB file and manifest.json, switched
+        atomically.",
     )
     def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         from activation.log import sync_log

@@ -87,12 +87,17 @@ def warehouse_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
 
 
 def start_build(
-    settings: Settings, context: dg.AssetExecutionContext, config: BuildConfig, *, as_of: dt.date, known_at: str
+    settings: Settings,
+    context: dg.AssetExecutionContext,
+    config: BuildConfig,
+    *,
+    as_of: dt.date,
+    known_at: str,
 ) -> DbtCliInvocation:
     """Start the one ``dbt build`` of this run.
 
-    Not through ``DbtCliResource.cli``: it first starts dbt once more to ask its version and loads the project into
-    this process, together five seconds and a second opener of the warehouse file.
+    Not through ``DbtCliResource.cli``: it first starts dbt once more to ask its version and loads the
+    project into this process, together five seconds and a second opener of the warehouse file.
     """
     wanted = get_updated_cli_invocation_params_for_context(
         context=context, manifest={}, dagster_dbt_translator=SiyuTranslator()

@@ -1,0 +1,107 @@
+"""`make bench`: the measures that stand today."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench.lakes import LAST_DAY, write_lake
+from common.lake import Lake
+from common.settings import load_settings
+
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure with what it is compared to and its goal."""
+
+    code: str
+    value: float
+    unit: str
+    goal: float
+    vs: str
+    n: int
+
+    def line(self) -> str:
+        """Return the measure as its one printed line."""
+        return f"{self.code} value={self.value:.3g} unit={self.unit} goal={self.goal:g} vs={self.vs} n={self.n}"
+
+
+def daily_run(home: Path, day: dt.date) -> float:
+    """Run `siyu run` in a process of its own and return its seconds."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("SIYU_")},
+        "SIYU_HOME": str(home),
+        "SIYU_FIRST_DAY": "2026-01-01",
+    }
+    command = [str(Path(sys.executable).with_name("siyu")), "run", "--as-of", day.isoformat()]
+    start = time.perf_counter()
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, cwd=home)
+    return time.perf_counter() - start
+
+
+def p2(customers: int, folder: Path) -> Measure:
+    """Whole daily job that builds everything ÷ the same SQL in one plain DuckDB session."""
+    home = folder / "home"
+    write_lake(Lake(home / "lake"), customers)
+    whole, plain = [], []
+    for round_no in range(ROUNDS):
+        for path in home.glob("warehouse.duckdb*"):
+            path.unlink()
+        whole.append(daily_run(home, LAST_DAY))
+        target = home / "dbt_target" / "build"
+        command = [sys.executable, "-m", "bench.plain", str(target), str(folder / f"plain{round_no}")]
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        plain.append(time.perf_counter() - start)
+        shutil.rmtree(folder / f"plain{round_no}")
+        print(f"  round {round_no + 1}: daily job {whole[-1]:.1f} s, plain SQL {plain[-1]:.1f} s", flush=True)
+    ratio = statistics.median(whole) / statistics.median(plain)
+    return Measure("P2", ratio, "ratio", 1.25, "same_sql_in_plain_duckdb", customers)
+
+
+def p3(customers: int, folder: Path) -> Measure:
+    """Seconds of a daily run in which nothing is new, in a home of 1,000 customers."""
+    home = folder / "home"
+    write_lake(Lake(home / "lake"), 1000)
+    daily_run(home, LAST_DAY)
+    seconds = []
+    for offset in range(1, ROUNDS + 1):
+        seconds.append(daily_run(home, LAST_DAY + dt.timedelta(days=offset)))
+        print(f"  round {offset}: {seconds[-1]:.1f} s", flush=True)
+    return Measure("P3", statistics.median(seconds), "seconds", 15, "absolute", 1000)
+
+
+MEASURES: dict[str, Callable[[int, Path], Measure]] = {"P2": p2, "P3": p3}
+
+
+def main() -> None:
+    """Run the asked measures and keep their lines."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=sorted(MEASURES), help="one measure instead of all")
+    parser.add_argument("--customers", type=int, default=1_000_000)
+    arguments = parser.parse_args()
+    record = load_settings().home / "bench.jsonl"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    for code in [arguments.only] if arguments.only else sorted(MEASURES):
+        with tempfile.TemporaryDirectory(prefix="siyu-bench-") as folder:
+            measure = MEASURES[code](arguments.customers, Path(folder))
+        with record.open("a") as file:
+            file.write(json.dumps(asdict(measure)) + "\n")
+        print(measure.line(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

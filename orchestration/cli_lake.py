@@ -1,0 +1,121 @@
+"""`siyu ingest` and `siyu gate`: records into the lake, and the loads that the gate holds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestration.terminal import EXIT_FAILED, expected_errors, refuse, settings_or_refuse, terminal
+
+if TYPE_CHECKING:
+    from orchestration.landing import StreamResult
+
+ingest_app = typer.Typer(no_args_is_help=True, help="Bring records into the lake, past the gate.")
+gate_app = typer.Typer(no_args_is_help=True, help="See and release what the gate holds.")
+
+Day = Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Business day, like 2026-11-20.")]
+
+
+@ingest_app.command("file")
+def ingest_file(
+    path: Path,
+    mapping: Annotated[Path, typer.Option(help="YAML that says which column means what.")],
+    channel: Annotated[str, typer.Option(help="Channel of the stream.")] = "miniprogram",
+    stream: Annotated[str, typer.Option(help="orders, members or coupon_uses")] = "orders",
+) -> None:
+    """Load one CSV, XLSX or Parquet file of your own."""
+    from common.lake import Lake
+    from common.streams import STREAMS
+    from orchestration.landing import land_file
+
+    key = f"{channel}/{stream}"
+    if key not in STREAMS:
+        refuse(ValueError(f"no stream {key}; known: {', '.join(STREAMS)}"))
+    settings = settings_or_refuse()
+    try:
+        results = land_file(settings, Lake(settings.lake_dir), STREAMS[key], path, mapping)
+    except expected_errors() as error:
+        refuse(error)
+    _show(results)
+
+
+def _channel_command(channel: str) -> Callable[[Day], None]:
+    def ingest(as_of: Day = None) -> None:
+        from common.lake import Lake
+        from common.streams import streams_of
+        from orchestration.days import last_complete_day
+        from orchestration.demo import outside
+        from orchestration.landing import land
+
+        settings = settings_or_refuse()
+        day = as_of.date() if as_of else last_complete_day(settings)
+        try:
+            with outside(settings, line=terminal().print) as reachable:
+                results = land(reachable, Lake(settings.lake_dir), streams_of(channel), day)
+        except expected_errors() as error:
+            refuse(error)
+        _show(results)
+
+    ingest.__doc__ = f"Bring {channel} up to the end of a business day (default: the last complete one)."
+    return ingest
+
+
+# Named here and not taken from common.streams, which imports pyarrow: a test compares the two.
+CHANNEL_COMMANDS = ("video_account", "miniprogram", "wecom")
+for _name in CHANNEL_COMMANDS:
+    ingest_app.command(_name)(_channel_command(_name))
+
+
+@gate_app.command("list")
+def gate_list() -> None:
+    """Show the loads that the gate holds, and why."""
+    from common.lake import Lake
+
+    console, held = terminal(), Lake(settings_or_refuse().lake_dir).held()
+    for load in held:
+        report = load.report
+        console.print(
+            f"{load.path.name[:8]}  {load.stream.key}  {report.rows:,} rows  {report.held_reason}",
+            markup=False,
+        )
+    if not held:
+        console.print("nothing is held")
+
+
+@gate_app.command("release")
+def gate_release(
+    load: Annotated[str, typer.Argument(help="First letters of the id that `siyu gate list` shows.")],
+) -> None:
+    """Let a held load into the lake after all. It counts as known from now on."""
+    from common.lake import Lake
+
+    lake = Lake(settings_or_refuse().lake_dir)
+    found = [each for each in lake.held() if each.path.name.startswith(load)]
+    if len(found) != 1:
+        refuse(
+            ValueError(
+                f"expected {load!r} to name one held load, it names {len(found)}; see `siyu gate list`"
+            )
+        )
+    report = lake.release(found[0])
+    terminal().print(f"{report.stream}: {report.changed:,} rows admitted as load {report.load_id}")
+
+
+def _show(results: list[StreamResult]) -> None:
+    from rich.markup import escape
+
+    console, failed = terminal(), False
+    for result in results:
+        counts = ", ".join(
+            f"{result.total(name):,} {name}" for name in ("rows", "changed", "deleted", "quarantined")
+        )
+        console.print(f"{result.stream.key}: {counts}" + (f" ({result.note})" if result.note else ""))
+        for reason in [*result.held_reasons, *([result.error] if result.error else [])]:
+            failed = True
+            console.print(f"  [red]![/] {escape(reason)}")
+    if failed:
+        raise typer.Exit(EXIT_FAILED)

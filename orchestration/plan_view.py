@@ -1,0 +1,71 @@
+"""Shows a segment's plans to a person: what would change, what is held back, and how to go on. Ids only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from common.settings import Settings
+from orchestration.project import ProjectError, SegmentSpec, declared_segments
+from orchestration.sending import plan_segment
+
+if TYPE_CHECKING:
+    from activation.contracts import Plan
+
+SAMPLE_ROWS = 10
+
+
+def show_plans(settings: Settings, segment_code: str, console: Console) -> None:
+    """Plan a segment anew and print the plans. Nothing is sent.
+
+    Raises:
+        ProjectError: no such segment.
+        ActivationError: it cannot be planned.
+    """
+    from activation.contracts import ActivationError
+
+    plans, error = plan_segment(
+        settings.model_copy(update={"activation_mode": "dry_run"}), _find(segment_code)
+    )
+    for plan in plans:
+        _show(settings, plan, console)
+    if error:
+        raise ActivationError(error)
+
+
+def _find(code: str) -> SegmentSpec:
+    segments = {segment.code: segment for segment in declared_segments()}
+    if code not in segments:
+        raise ProjectError(f"no segment {code!r}; declared: {', '.join(segments)}")
+    return segments[code]
+
+
+def _show(settings: Settings, plan: Plan, console: Console) -> None:
+    from activation.plans import sample
+
+    console.print(
+        f"\n[bold]{plan.segment_code} -> {plan.destination}[/]  as of {plan.as_of}, plan {plan.plan_id}"
+    )
+    console.print(
+        f"add {plan.adds:,}, change {plan.changes:,}, remove {plan.removes:,}, unchanged {plan.unchanged:,}; "
+        f"about {plan.estimated_calls:,} calls, {plan.estimated_minutes:.1f} min"
+    )
+    for reason, count in plan.held.items():
+        console.print(f"held back {count:,}: {reason}")
+    rows = sample(settings, plan.plan_id, limit=SAMPLE_ROWS)
+    if rows:
+        table = Table(box=None, pad_edge=False)
+        for name in ("action", "row", "customer"):
+            table.add_column(name)
+        for row in rows:
+            table.add_row(str(row.action), row.row_key, row.customer_id)
+        console.print(table)
+        if plan.rows > len(rows):
+            console.print(f"... and {plan.rows - len(rows):,} more")
+    console.print(f"{plan.status}" + (f": {plan.reason}" if plan.reason else ""))
+    if plan.rows:
+        step = "approve" if plan.status == "needs_approval" else "apply"
+        option = " --by NAME" if step == "approve" else " --live"
+        console.print(f"next: `siyu {step} {plan.plan_id}{option}`")
