@@ -28,7 +28,9 @@ class Settings(BaseSettings):
     first_day: dt.date = Field(
         default=dt.date(2026, 1, 1), description="First business day to fetch from windowed APIs"
     )
-    schedules: bool = Field(default=False, description="Start the daily schedule and the sensors by themselves")
+    schedules: bool = Field(
+        default=False, description="Start the daily schedule and the sensors by themselves"
+    )
     catchup_days: int = Field(default=35, description="How many missed days the catch-up sensor looks back")
     max_runtime_seconds: int = Field(default=7200, description="A run older than this is ended")
 
@@ -37,7 +39,8 @@ class Settings(BaseSettings):
     )
 
     sandbox: bool = Field(
-        default=False, description="Talk to a local sandbox, started with each command, instead of the real hosts"
+        default=False,
+        description="Talk to a local sandbox, started with each command, instead of the real hosts",
     )
     sandbox_buyers: int | None = Field(
         default=None, description="How many households the sandbox's world takes; empty for all"
@@ -64,7 +67,10 @@ class Settings(BaseSettings):
     @field_validator("business_timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        ZoneInfo(value)
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"expected an IANA time zone like Asia/Shanghai, got {value!r}") from error
         return value
 
     @field_validator("activation_mode")
@@ -124,7 +130,7 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings anew: the environment, then ``.env`` in the working folder, then the home's own file."""
+    """Read the settings anew: the environment, then ``.env`` in the working folder, then the home's file."""
     settings = Settings()
     own = home_file(settings.home)
     return Settings(_env_file=(own, ".env")) if own.exists() else settings  # type: ignore[call-arg]
@@ -136,9 +142,11 @@ def home_file(home: Path) -> Path:
 
 
 def child_environment(*, with_settings: bool = False, extra: dict[str, str] | None = None) -> dict[str, str]:
-    """Return the environment for a program that we start: ours without ``SIYU_`` variables, so without secrets.
+    """Return the environment for a program that we start: ours without ``SIYU_`` variables and secrets.
 
     ``with_settings`` keeps them (for our own processes); ``extra`` is put on top.
     """
-    kept = {name: value for name, value in os.environ.items() if with_settings or not name.startswith("SIYU_")}
+    kept = {
+        name: value for name, value in os.environ.items() if with_settings or not name.startswith("SIYU_")
+    }
     return {**kept, **(extra or {})}

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from orchestration.headless import RunOutcome
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Siyu (私域): a private-domain customer data pipeline."
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Siyu (私域): a private-domain customer data pipeline.",
 )
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(gate_app, name="gate")

@@ -14,7 +14,7 @@ JOB_NAME = "daily"
 
 
 def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
-    """Return the business days from the first day on, each known when it is over in the business time zone."""
+    """Return the business days from the first day on; a day is there when it is over in the business zone."""
     return dg.DailyPartitionsDefinition(
         start_date=settings.first_day.isoformat(), timezone=settings.business_timezone
     )
@@ -25,8 +25,8 @@ def daily_job(settings: Settings) -> Any:
     return dg.define_asset_job(
         JOB_NAME,
         selection=dg.AssetSelection.all(),
-        description="All channels, the warehouse, every segment, and the published copy, for one business
-        day.", tags={"dagster/max_runtime": str(settings.max_runtime_seconds)},
+        description="Channels, warehouse, segments and the published copy, for one business day.",
+        tags={"dagster/max_runtime": str(settings.max_runtime_seconds)},
         executor_def=dg.in_process_executor,
     )
 

@@ -16,17 +16,23 @@ def last_complete_day(settings: Settings, now: dt.datetime | None = None) -> dt.
 
 
 def choose_as_of(
-    *, asked: dt.date | None, partition: dt.date | None, built: dt.date | None, last: dt.date
+    *,
+    asked: dt.date | None,
+    partition: dt.date | None,
+    fetched: dt.date | None,
+    built: dt.date | None,
+    last: dt.date,
 ) -> dt.date:
     """Return the business day to build for.
 
-    A day that was asked for by name is taken as it is. Otherwise it is the run's partition, else the last
-    complete day -- but never a day before the one the warehouse was last built for: a backfill of an old day
-    brings its records and leaves the answers where they are.
+    A day that was asked for by name is taken as it is. A run without a partition is for the day last
+    ``fetched``. Otherwise it is the run's partition, else the last complete day -- but never a day before
+    the one the warehouse was last built for: a backfill of an old day brings its records and leaves the
+    answers where they are.
     """
     if asked is not None:
         return asked
-    wanted = partition or last
+    wanted = partition or fetched or last
     return wanted if built is None else max(wanted, built)
 
 
@@ -60,7 +66,7 @@ def built_as_of(settings: Settings) -> dt.date | None:
 
 
 def last_build(settings: Settings) -> tuple[dt.date, str, str] | None:
-    """Return (as_of, known load id, state) of the newest row of ``meta.run_log``, None without a warehouse."""
+    """Return (as_of, known load id, state) of the newest row of ``meta.run_log``, None without one."""
     if not settings.warehouse_path.exists():
         return None
     with reading(settings) as db:

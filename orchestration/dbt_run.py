@@ -63,18 +63,18 @@ def start_dbt(args: Sequence[str], environment: dict[str, str], folder: Path) ->
     with contextlib.suppress(BrokenPipeError):  # it failed to import; what it said is in its output
         child.stdin.write(json.dumps(order).encode() + b"\n")
         child.stdin.close()
+    child.stdin = None  # or communicate() would flush it
     child.args = ["dbt", *args]  # what messages show
     return child
 
 
-def build_args(*, full_refresh: bool = False, selection: Sequence[str] = ()) -> list[str]:
-    """Return the arguments of the one ``dbt build`` of a run. Unit tests judge code, not data: `make test` runs them."""
+def build_args(*, full_refresh: bool = False) -> list[str]:
+    """Return the arguments of a run's one ``dbt build``. Unit tests judge code: `make test` runs them."""
     return [
         "build",
         "--exclude-resource-type",
         "unit_test",
         *(["--full-refresh"] if full_refresh else []),
-        *selection,
     ]
 
 

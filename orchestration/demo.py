@@ -30,7 +30,7 @@ class DemoHomeError(ValueError):
 def run_demo(
     settings: Settings, *, as_of: dt.date | None = None, buyers: int | None = None, line: Line = print
 ) -> tuple[Settings, RunOutcome]:
-    """Make ``settings.home`` the demo's home and run the whole line once; return its settings and how it ended.
+    """Make ``settings.home`` the demo's home and run the whole line; return its settings and how it ended.
 
     ``buyers`` takes only so many households into the made world. The orders are always all of them.
 
@@ -54,7 +54,7 @@ def prepare_demo_home(settings: Settings, *, buyers: int | None = None) -> Setti
     if not path.exists():
         if settings.lake_dir.exists():
             raise DemoHomeError(
-                f"{settings.home} holds other data; the demo wants a home of its own: SIYU_HOME=var-demo siyu demo"
+                f"{settings.home} holds other data; give the demo its own: SIYU_HOME=var-demo siyu demo"
             )
         wanted = {
             "SIYU_BUSINESS_TIMEZONE": ZONE,

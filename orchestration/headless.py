@@ -42,7 +42,7 @@ def run_daily(
     wait_seconds: float = 0.0,
     line: Line = print,
 ) -> RunOutcome:
-    """Run the daily job for business day ``as_of`` (default: the last complete one), telling ``line`` what happens.
+    """Run the daily job for business day ``as_of`` (default: the last complete one).
 
     Raises:
         RunRefusedError: the day lies outside the days there are.
@@ -52,6 +52,7 @@ def run_daily(
     day = as_of or last_complete_day(settings)
     _check_day(settings, day)
     claim(settings, wait_seconds=wait_seconds)
+    line(f"daily job as of {day}, in {settings.home}")
     warm_up()
     gc.disable()  # what is imported now stays; looking for garbage in it costs half a second
     try:
@@ -97,7 +98,7 @@ def _run(
 
 @contextlib.contextmanager
 def quiet(log_path: Path) -> Iterator[None]:
-    """Send what this process and its children print to a file; whoever still has the terminal open keeps it."""
+    """Send what this process and its children print to a file; who has the terminal open keeps it."""
     log_path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -120,6 +121,6 @@ def _check_day(settings: Settings, day: dt.date) -> None:
     last = last_complete_day(settings)
     if not settings.first_day <= day <= last:
         raise RunRefusedError(
-            f"as of {day}: expected a day from {settings.first_day} (SIYU_FIRST_DAY) to {last}, the last complete "
-            f"business day in {settings.business_timezone}"
+            f"as of {day}: expected a day from {settings.first_day} (SIYU_FIRST_DAY) to {last}, the last "
+            f"complete business day in {settings.business_timezone}"
         )

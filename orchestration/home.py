@@ -1,4 +1,4 @@
-"""One run per home at a time, the folder where Dagster keeps its records, and clearing up after killed runs."""
+"""One run per home at a time, Dagster's own folder, and clearing up after killed runs."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def fail_stale_runs(settings: Settings, instance: DagsterInstance) -> list[str]:
         for record in stale:
             instance.report_run_failed(
                 record.dagster_run,
-                "The process of this run is gone (killed, out of memory, or the machine stopped). Nothing half-done "
-                "is visible; the next run carries on.",
+                "The process of this run is gone (killed, out of memory, or the machine stopped). Nothing "
+                "half-done is visible; the next run carries on.",
             )
         return [record.dagster_run.run_id for record in stale]
     finally:

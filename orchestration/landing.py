@@ -1,4 +1,4 @@
-"""Fetch, judge, admit: how records come into the lake. Knows nothing of Dagster, so the command line uses it too.
+"""Fetch, judge, admit: how records come into the lake. Knows nothing of Dagster.
 
 The admission is the gate: a load that the gate holds never becomes visible to dbt, and the other streams go
 on. Loads that came together (the lines and the orders of one file, rows and their quarantine) are admitted
@@ -18,6 +18,7 @@ from common.lake import Arrival, Lake, LoadReport
 from common.redact import redact
 from common.settings import Settings
 from common.streams import STREAMS, Stream
+from common.warehouse import connect
 from expectations.spec import raw_suite_name
 from expectations.verdict import Request, Verdict
 from orchestration.judged import Judged, digest_of_parts, digest_of_suite
@@ -90,7 +91,7 @@ def land_file(
 
 def settle(settings: Settings, lake: Lake, batches: list[_Batch], results: dict[str, StreamResult]) -> None:
     """Judge the batches and admit or hold each; what happened is added to ``results`` (streams may join)."""
-    _judge(settings, batches)
+    _judge(settings, lake, batches)
     for batch in batches:
         reasons = batch.held()
         # The file's own stream comes last: by its fingerprint a file counts as loaded, and we may be killed
@@ -102,12 +103,12 @@ def settle(settings: Settings, lake: Lake, batches: list[_Batch], results: dict[
             result.reports.append(lake.hold(arrival, "; ".join(reasons)) if reasons else lake.admit(arrival))
 
 
-def _judge(settings: Settings, batches: list[_Batch]) -> None:
+def _judge(settings: Settings, lake: Lake, batches: list[_Batch]) -> None:
     memory = Judged(settings)
     waiting: list[tuple[_Batch, Arrival, str, str]] = []
     for batch in batches:
         for arrival in batch.arrivals:
-            if not _needs_judging(arrival):
+            if not _needs_judging(arrival) or _is_known(lake, arrival):
                 continue
             key, suite = f"raw/{arrival.stream.key}", raw_suite_name(arrival.stream.key)
             digest = f"{digest_of_suite(suite)}-{digest_of_parts(arrival.parts)}"
@@ -142,6 +143,19 @@ def _judge_arrivals(settings: Settings, waiting: list[tuple[_Batch, Arrival, str
 def _needs_judging(arrival: Arrival) -> bool:
     """Quarantined rows are bad by nature; a window in which nothing happened has nothing to judge."""
     return arrival.stream.key != QUARANTINE and (arrival.report.rows > 0 or arrival.stream.complete)
+
+
+def _is_known(lake: Lake, arrival: Arrival) -> bool:
+    """Whether a window brought only records that were let in before, in the same state."""
+    if not arrival.stream.holds_records or arrival.stream.complete:
+        return False
+    with connect() as db:
+        new = db.execute(
+            _NEW_RECORDS.format(
+                parts=arrival.parts.replace("'", "''"), known=lake.glob(arrival.stream).replace("'", "''")
+            )
+        ).fetchone()
+    return new is None
 
 
 def _from_apis(
@@ -202,3 +216,15 @@ def _attempt(result: StreamResult, fetch: Callable[[], list[Arrival]]) -> list[_
         result.error = "; ".join(filter(None, [result.error, reason]))
         return []
     return [_Batch(arrivals)] if arrivals else []
+
+
+_NEW_RECORDS = """
+select 1
+from read_parquet('{parts}') as arrived
+anti join (
+    select record_key, arg_max(payload_hash, load_id) as payload_hash
+    from read_parquet('{known}', hive_partitioning = true, hive_types = {{'load_id': varchar}})
+    group by record_key
+) as known on known.record_key = arrived.record_key and known.payload_hash = arrived.payload_hash
+limit 1
+"""

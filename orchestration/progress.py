@@ -5,6 +5,7 @@ The lines come from Dagster's events, so the command line shows the same run tha
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType
+from rich.markup import escape
 
 Line = Callable[[str], None]
 
@@ -31,10 +33,11 @@ class ProgressHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Show a record, if it is one a person waits for."""
         event = getattr(record, _EVENT_ATTRIBUTE, None)
-        if event is not None:
-            self._show(event)
-        elif record.levelno >= logging.WARNING:
-            self._line(f"  [yellow]![/] {_plain(record)}")
+        with contextlib.suppress(OSError):  # nobody reads any more; the run goes on
+            if event is not None:
+                self._show(event)
+            elif record.levelno >= logging.WARNING:
+                self._line(f"  [yellow]![/] {escape(_plain(record))}")
 
     def _show(self, event: DagsterEvent) -> None:
         step = event.step_key or ""
@@ -46,7 +49,7 @@ class ProgressHandler(logging.Handler):
         elif kind == DagsterEventType.STEP_SUCCESS:
             self._line(f"[green]✓[/] {_title(step)} [dim]{self._about(step)}[/]")
         elif kind == DagsterEventType.STEP_FAILURE:
-            self._line(f"[red]✗[/] {_title(step)} [dim]{self._about(step)}[/] {_first_line(event)}")
+            self._line(f"[red]✗[/] {_title(step)} [dim]{self._about(step)}[/] {escape(_first_line(event))}")
         elif kind == DagsterEventType.ASSET_MATERIALIZATION:
             self._counts[step] = self._counts.get(step, 0) + 1
         elif kind == DagsterEventType.ASSET_CHECK_EVALUATION:
@@ -69,7 +72,7 @@ class ProgressHandler(logging.Handler):
         return f"{seconds:.1f} s" + (f", {count} assets" if count > 1 else "")
 
 
-@dg.logger(description="Lines for a person at a terminal; used by `siyu run`.")
+@dg.logger({}, "Lines for a person at a terminal; used by `siyu run`.")
 def progress_logger(init_context: Any) -> logging.Logger:
     """Return the logger that ``show_progress`` has attached a handler to."""
     logger = logging.getLogger(LOGGER_NAME)

@@ -74,7 +74,8 @@ def public_tables(manifest_path: Path) -> list[PublicTable]:
             continue
         if name in tables:
             raise ProjectError(
-                f"published_as: {name!r} is claimed by {tables[name].unique_id} and {node['unique_id']}; rename one"
+                f"published_as: {name!r} is claimed by {tables[name].unique_id} and {node['unique_id']}; "
+                "rename one"
             )
         tables[name] = PublicTable(name, node["schema"], node["alias"], node["unique_id"])
     return [tables[name] for name in sorted(tables)]

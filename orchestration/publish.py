@@ -34,6 +34,8 @@ KEEP_SECONDS = 3600.0
 DATABASE = "siyu.duckdb"
 FORMAT = 1
 
+_DIGEST = "select count(*), coalesce(sum(hash(t)), 0)::varchar from ({}) as t"
+
 Schema = list[tuple[str, str]]
 
 
@@ -48,7 +50,7 @@ class TableEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a published copy holds. ``as_of`` is a business day, ``known_at`` the load id the run looked up to."""
+    """What a copy holds. ``as_of`` is a business day, ``known_at`` the load id the run looked up to."""
 
     run_id: str
     as_of: str
@@ -133,6 +135,10 @@ class _Copy:
             return None
         return cls(folder, manifest)
 
+    def has_all(self, entries: dict[str, TableEntry]) -> bool:
+        same = self.manifest.tables == entries and (self.folder / DATABASE).exists()
+        return same and all(self.has(name, entry) for name, entry in entries.items())
+
     def has(self, name: str, entry: TableEntry) -> bool:
         return (
             self.manifest.duckdb_version == duckdb.__version__
@@ -145,16 +151,16 @@ class _Copy:
 def _sources(
     settings: Settings, tables: list[PublicTable], extra: Mapping[str, pa.Table]
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, str]]]:
-    """Open the warehouse read-only beside a private in-memory database, with the query of each public table."""
+    """Open the warehouse read-only beside a private in-memory database, with a query per public table."""
     if not settings.warehouse_path.exists():
         raise FileNotFoundError(f"no warehouse at {settings.warehouse_path}; run `siyu run` first")
     db = connect()
     try:
         db.execute(f"attach {_text(settings.warehouse_path)} as warehouse (read_only)")
-        queries = {table.name: f"select * from warehouse.{table.sql}" for table in tables}
+        queries = {table.name: f"select * from warehouse.{table.sql}" for table in tables}  # noqa: S608
         for name, rows in extra.items():
             db.register(f"extra_{name}", rows)
-            queries[name] = f"select * from extra_{name}"
+            queries[name] = f"select * from extra_{name}"  # noqa: S608
         yield db, queries
     finally:
         db.close()
@@ -164,9 +170,7 @@ def _write_table(
     db: duckdb.DuckDBPyConnection, name: str, query: str, folder: Path, before: _Copy | None
 ) -> TableEntry:
     schema: Schema = [(row[0], row[1]) for row in db.execute(f"describe {query}").fetchall()]
-    counted = db.execute(
-        f"select count(*), coalesce(sum(hash(t)), 0)::varchar from ({query}) as t"
-    ).fetchone()
+    counted = db.execute(_DIGEST.format(query)).fetchone()
     assert counted is not None
     entry = TableEntry(
         rows=counted[0],
@@ -185,29 +189,27 @@ def _write_database(
     db: duckdb.DuckDBPyConnection, entries: dict[str, TableEntry], folder: Path, before: _Copy | None
 ) -> None:
     target = folder / DATABASE
-    if before is not None and before.manifest.tables == entries and (before.folder / DATABASE).exists():
-        if all(before.has(name, entry) for name, entry in entries.items()):
-            os.link(before.folder / DATABASE, target)
-            return
+    if before is not None and before.has_all(entries):
+        os.link(before.folder / DATABASE, target)
+        return
     db.execute(f"attach {_text(target)} as published")
     for name in entries:
         source = _text(folder / f"{name}.parquet")
-        db.execute(f'create table published."{name}" as select * from read_parquet({source})')
+        db.execute(f'create table published."{name}" as from read_parquet({source})')
     db.execute("detach published")
 
 
 def _keep_members(db: duckdb.DuckDBPyConnection, query: str, held: list[str], before: _Copy | None) -> str:
     codes = ", ".join(_text(code) for code in held)
-    fresh = f"select * from ({query}) where segment_code not in ({codes})"
+    fresh = f"select * from ({query}) where segment_code not in ({codes})"  # noqa: S608
     if before is None or "segment_members" not in before.manifest.tables:
         return fresh
     last = before.folder / "segment_members.parquet"
     wanted = [row[0] for row in db.execute(f"describe {query}").fetchall()]
-    there = {row[0] for row in db.execute(f"describe select * from read_parquet({_text(last)})").fetchall()}
+    there = {row[0] for row in db.execute(f"describe from read_parquet({_text(last)})").fetchall()}
     columns = ", ".join(f'"{name}"' if name in there else f'null as "{name}"' for name in wanted)
-    return (
-        f"{fresh} union all select {columns} from read_parquet({_text(last)}) where segment_code in ({codes})"
-    )
+    kept = f"select {columns} from read_parquet({_text(last)}) where segment_code in ({codes})"  # noqa: S608
+    return f"{fresh} union all {kept}"
 
 
 def _run_variables(db: duckdb.DuckDBPyConnection) -> tuple[str, str]:
@@ -260,7 +262,7 @@ def _sweep(root: Path) -> None:
 
 
 def _open_files() -> set[str]:
-    """Paths that processes of this machine have open (Linux); elsewhere an open file survives its removal anyway."""
+    """Paths that processes have open (Linux); elsewhere an open file survives its removal anyway."""
     found = set()
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:

@@ -42,7 +42,7 @@ def plan_segment(settings: Settings, segment: SegmentSpec) -> tuple[list[Plan], 
 
 
 def judge_payloads(settings: Settings, segment: SegmentSpec, plans: list[Plan]) -> list[dict[str, Any]]:
-    """Judge the payload rows of the plans that would send something; rows that passed before are not judged again."""
+    """Judge the payload of the plans that would send something, unless the same rows passed before."""
     memory = Judged(settings)
     verdicts: list[dict[str, Any]] = []
     waiting: list[tuple[str, str, Request]] = []
@@ -76,7 +76,7 @@ def payload_query(table: str, segment_code: str) -> str:
 
 
 def apply_plans(settings: Settings, segment: SegmentSpec, plan_ids: list[str]) -> list[ApplyReport]:
-    """Apply exactly these plans in the configured mode; a plan that must not be applied is reported, not raised."""
+    """Apply these plans in the configured mode; a plan that must not be applied is reported, not raised."""
     from activation.apply import apply_plan
     from activation.contracts import ActivationError, ApplyReport, PlanNotApprovedError
     from activation.plans import get_plan

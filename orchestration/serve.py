@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from types import FrameType
 
 from common.settings import Settings, child_environment
 from orchestration.dbt_run import prepare_manifest
@@ -28,6 +29,9 @@ def serve_ui(settings: Settings, *, port: int, line: Line) -> int:
         for run_id in fail_stale_runs(settings, instance):
             line(f"[yellow]![/] run {run_id[:8]} had been killed; marked as failed")
     with outside(settings, line=line) as reachable:
+        # Also where a shell started us with SIGINT ignored: Dagster's processes end by it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _interrupt)
         line(f"Dagster  http://{HOST}:{port}  (Ctrl+C ends it)")
         child = subprocess.Popen(
             [
@@ -48,7 +52,7 @@ def serve_ui(settings: Settings, *, port: int, line: Line) -> int:
 
 
 def dagster_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment of Dagster's processes: ours, with this home and the hosts that are reachable now."""
+    """Return the environment of Dagster's processes: ours, with this home and the hosts reachable now."""
     hosts = {
         f"SIYU_{name.upper()}": value
         for name in ("wecom_base_url", "wecom_corp_id", "wechat_base_url", "shop_app_id", "finder_app_id")
@@ -66,10 +70,15 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
 def _wait(child: subprocess.Popen[bytes]) -> int:
     try:
         return child.wait()
-    except KeyboardInterrupt:  # the terminal has sent it to the child as well
+    except KeyboardInterrupt:  # Ctrl+C has reached the child too; a second signal does no harm
+        child.send_signal(signal.SIGINT)
         try:
-            child.wait(timeout=20)
+            child.wait(timeout=30)
         except subprocess.TimeoutExpired:
-            child.send_signal(signal.SIGTERM)
+            child.terminate()
             child.wait()
         return 0
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

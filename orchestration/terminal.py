@@ -42,7 +42,7 @@ def refuse(error: Exception) -> NoReturn:
 
 
 def expected_errors() -> tuple[type[Exception], ...]:
-    """Return the errors whose text tells the user what to do; anything else is a fault and keeps its traceback."""
+    """Return the errors whose text says what to do; anything else is a fault and keeps its traceback."""
     import duckdb
 
     from activation.contracts import ActivationError

@@ -1,4 +1,4 @@
-"""Segments going out: per segment a plan, the gate on its payload, and the sync that applies exactly that plan.
+"""Segments going out: per segment a plan, the gate on its payload, and the sync that applies that very plan.
 
 The gate's check blocks: a payload that fails stops its own segment and no other.
 """
@@ -79,7 +79,7 @@ def _sync_asset(settings: Settings, segment: SegmentSpec) -> dg.AssetsDefinition
                 f"segment {segment.code} has no plan yet; materialize {plan_key(segment.code)} first"
             )
         plan_ids = event.asset_materialization.metadata["plan_ids"].value
-        reports = apply_plans(settings, segment, plan_ids)  # type: ignore[arg-type]
+        reports = apply_plans(settings, segment, plan_ids)
         for report in reports:
             if not report.ok:
                 context.log.warning(

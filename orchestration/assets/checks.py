@@ -1,4 +1,4 @@
-"""From the gate's verdicts to Dagster's asset checks and metadata. Counts and reasons only, never cell values."""
+"""From the gate's verdicts to Dagster's asset checks. Counts and reasons only, never cell values."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -39,7 +39,7 @@ def critical_result(
     name: str = CRITICAL,
     note: str | None = None,
 ) -> dg.AssetCheckResult:
-    """Return the critical check: failed when a batch was held, could not be judged, or could not be fetched."""
+    """Return the critical check: failed when a batch was held, not judged, or not fetched."""
     found = list(verdicts)
     metadata = verdict_metadata(found) if found else {"judged": note or "nothing new arrived"}
     if error:

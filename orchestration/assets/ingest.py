@@ -7,12 +7,13 @@ becomes visible to dbt (see ``orchestration.landing``).
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
 from common.lake import Lake
 from common.settings import Settings
-from common.streams import CHANNELS, Stream, streams_of
+from common.streams import CHANNELS, STREAMS, Stream, streams_of
 from orchestration.assets.checks import ADVISORY, CRITICAL, advisory_result, critical_result
 from orchestration.home import claim
 from orchestration.landing import StreamResult, land
@@ -30,6 +31,16 @@ def raw_key(stream: Stream) -> dg.AssetKey:
 def ingest_assets(settings: Settings, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
     """Return one multi-asset per channel."""
     return [_channel_assets(settings, channel, partitions) for channel in CHANNELS]
+
+
+def quarantine_spec() -> dg.AssetSpec:
+    """Return the stream of refused rows, which every channel writes to and no step owns."""
+    return dg.AssetSpec(
+        raw_key(STREAMS["quarantine/rows"]),
+        group_name="quarantine",
+        kinds={"parquet"},
+        description="Rows that broke their contract, with the reason and the source line.",
+    )
 
 
 def _channel_assets(
@@ -76,7 +87,9 @@ def _materialized(
     settings: Settings, result: StreamResult, selected: set[tuple[dg.AssetKey, str]]
 ) -> IngestEvent:
     key = raw_key(result.stream)
-    metadata = {name: result.total(name) for name in ("rows", "changed", "deleted", "quarantined")}
+    metadata: dict[str, Any] = {
+        name: result.total(name) for name in ("rows", "changed", "deleted", "quarantined")
+    }
     loads = [report.load_id for report in result.reports if report.load_id]
     optional = {
         "load_id": ", ".join(loads),

@@ -31,8 +31,7 @@ def published_asset(
         deps=table_keys,
         op_tags=_LAST,
         kinds={"parquet", "duckdb"},
-        description="Read copy of the public tables: Parquet, one DuckDB file and manifest.json, switched
-        atomically.",
+        description="Read copy of the public tables: Parquet, one DuckDB file, manifest.json; whole or not.",
     )
     def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         from activation.log import sync_log

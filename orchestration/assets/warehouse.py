@@ -1,4 +1,8 @@
-"""The warehouse as assets: every dbt model, built by one ``dbt build`` per run under the home's writer lock."""
+"""The warehouse as assets: every dbt model, built by one ``dbt build`` per run.
+
+It is always built whole, also when only some of its assets are selected: a part would be of another day than
+the rest, and dbt would have to build all of it anew the next time.
+"""
 
 import datetime as dt
 import json
@@ -9,12 +13,12 @@ from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliInvocation, dbt_assets
-from dagster_dbt.asset_utils import DBT_INDIRECT_SELECTION_ENV, get_updated_cli_invocation_params_for_context
 from packaging.version import Version
 
 from common.lake import Lake
 from common.settings import DBT_PROJECT_DIR, Settings
-from orchestration.assets.ingest import WAIT_FOR_OTHER_RUN_SECONDS
+from common.streams import CHANNELS, streams_of
+from orchestration.assets.ingest import WAIT_FOR_OTHER_RUN_SECONDS, raw_key
 from orchestration.days import built_as_of, choose_as_of, choose_known_at, last_complete_day
 from orchestration.dbt_run import build_args, build_target, dbt_environment, seed_partial_parse, start_dbt
 from orchestration.home import claim
@@ -22,12 +26,14 @@ from orchestration.project import public_tables
 
 OP_NAME = "warehouse"
 
+RAW_KEYS = frozenset(raw_key(stream) for channel in CHANNELS for stream in streams_of(channel))
+
 
 class BuildConfig(dg.Config):
     """What may be asked of a build; empty means: decide from the run's partition and the clock."""
 
     as_of: str = ""
-    """Business day to build for, like 2026-11-20. A day before the last build makes dbt rebuild everything."""
+    """Business day to build for, like 2026-11-20. A day before the last build means a rebuild."""
     known_at: str = ""
     """Look at the lake as it was known then: a load id, or an instant with its offset."""
     full_refresh: bool = False
@@ -41,8 +47,22 @@ class SiyuTranslator(DagsterDbtTranslator):
         # Source tests as checks would make Dagster drop the edge from a raw asset to dbt: never turn this on.
         super().__init__(settings=DagsterDbtTranslatorSettings(enable_source_tests_as_checks=False))
 
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: Any | None = None
+    ) -> dg.AssetSpec:
+        """Return dagster-dbt's spec; a model that nothing else is upstream of comes after the raw assets.
+
+        Such a model reads the state of the run or the quarantine. Without the edge a backfill would build
+        it, and the warehouse with it, before anything was fetched.
+        """
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        node = manifest["nodes"].get(unique_id)
+        if node is None or node["resource_type"] != "model" or _follows_raw_assets(node, manifest):
+            return spec
+        return spec.merge_attributes(deps=sorted(RAW_KEYS))
+
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        """Return the layer: the folder under models/, and under intermediate/ and marts/ its subject."""
+        """Return the layer, and inside intermediate/ and marts/ the subject."""
         return group_of(dbt_resource_props["fqn"])
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
@@ -54,7 +74,7 @@ def group_of(fqn: list[str]) -> str:
     """Return the asset group of a dbt node from its fully qualified name (project, folders, model)."""
     folders = fqn[1:-1]
     if not folders:
-        return "warehouse"
+        return OP_NAME
     if folders[0] in ("intermediate", "marts") and len(folders) > 1:
         return folders[1]
     return folders[0]
@@ -62,59 +82,56 @@ def group_of(fqn: list[str]) -> str:
 
 def warehouse_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
     """Return all dbt models as one multi-asset."""
+    translator = SiyuTranslator()
 
-    @dbt_assets(
-        manifest=manifest,
-        name=OP_NAME,
-        dagster_dbt_translator=SiyuTranslator(),
-    )
+    @dbt_assets(manifest=manifest, name=OP_NAME, dagster_dbt_translator=translator)
     def warehouse(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Any]:
         claim(settings, wait_seconds=WAIT_FOR_OTHER_RUN_SECONDS)
         partition = dt.date.fromisoformat(context.partition_key) if context.has_partition_key else None
         as_of = choose_as_of(
             asked=dt.date.fromisoformat(config.as_of) if config.as_of else None,
             partition=partition,
+            fetched=None if partition else _last_fetched_day(context.instance),
             built=built_as_of(settings),
             last=last_complete_day(settings),
         )
         lake = Lake(settings.lake_dir)
         lake.ensure()
         known_at = choose_known_at(config.known_at or None, lake)
-        context.log.info(f"dbt build as of {as_of}, knowing loads up to {known_at}")
-        yield from start_build(settings, context, config, as_of=as_of, known_at=known_at).stream()
+        args = build_args(full_refresh=config.full_refresh)
+        context.log.info(f"dbt {' '.join(args)}; as of {as_of}, knowing loads up to {known_at}")
+        build = start_build(settings, manifest, translator, context, args, as_of=as_of, known_at=known_at)
+        selected = context.op_execution_context.selected_output_names
+        for event in build.stream():
+            if not isinstance(event, dg.Output) or event.output_name in selected:
+                yield event
 
     return warehouse
 
 
 def start_build(
     settings: Settings,
+    manifest: Path,
+    translator: DagsterDbtTranslator,
     context: dg.AssetExecutionContext,
-    config: BuildConfig,
+    args: list[str],
     *,
     as_of: dt.date,
     known_at: str,
 ) -> DbtCliInvocation:
     """Start the one ``dbt build`` of this run.
 
-    Not through ``DbtCliResource.cli``: it first starts dbt once more to ask its version and loads the
-    project into this process, together five seconds and a second opener of the warehouse file.
+    Not through ``DbtCliResource.cli``: it first starts dbt once more to ask its version and loads the project
+    into this process, together five seconds and a second opener of the warehouse file.
     """
-    wanted = get_updated_cli_invocation_params_for_context(
-        context=context, manifest={}, dagster_dbt_translator=SiyuTranslator()
-    )
-    selection = [] if _is_whole(wanted.selection_args) else wanted.selection_args
     target = build_target(settings)
     seed_partial_parse(settings)
     environment = dbt_environment(settings, target, as_of=as_of, known_at=known_at)
     environment |= {"DBT_LOG_FORMAT": "json", "DAGSTER_DBT_CLI": "true"}
-    if wanted.indirect_selection:
-        environment[DBT_INDIRECT_SELECTION_ENV] = wanted.indirect_selection
-    args = build_args(full_refresh=config.full_refresh, selection=selection)
-    context.log.info(f"dbt {' '.join(args)}")
     return DbtCliInvocation(
         process=start_dbt(args, environment, DBT_PROJECT_DIR),
-        manifest=wanted.manifest,
-        dagster_dbt_translator=wanted.dagster_dbt_translator,
+        manifest=json.loads(manifest.read_bytes()),
+        dagster_dbt_translator=translator,
         project_dir=DBT_PROJECT_DIR,
         target_path=target,
         raise_on_error=True,
@@ -123,12 +140,26 @@ def start_build(
     )
 
 
-def _is_whole(selection: list[str]) -> bool:
-    return "--select" not in selection
-
-
 def table_keys(manifest: Path) -> list[dg.AssetKey]:
     """Return the asset keys of the models that the published copy reads."""
     nodes = json.loads(manifest.read_bytes())["nodes"]
     translator = SiyuTranslator()
     return [translator.get_asset_key(nodes[table.unique_id]) for table in public_tables(manifest)]
+
+
+def _last_fetched_day(instance: dg.DagsterInstance) -> dt.date | None:
+    events = [instance.get_latest_materialization_event(key) for key in RAW_KEYS]
+    days = [
+        event.asset_materialization.partition for event in events if event and event.asset_materialization
+    ]
+    return max((dt.date.fromisoformat(day) for day in days if day), default=None)
+
+
+def _follows_raw_assets(node: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
+    for upstream in node["depends_on"]["nodes"]:
+        if upstream in manifest["nodes"]:
+            return True
+        source = manifest["sources"].get(upstream)
+        if source is not None and dg.AssetKey([source["source_name"], source["name"]]) in RAW_KEYS:
+            return True
+    return False

@@ -20,7 +20,8 @@ from common.lake import Lake, LoadReport
 from common.streams import STREAMS
 
 DAY_ZERO = dt.date(2026, 1, 1)
-PEOPLE = 6
+# Enough people, and few enough links between them, that a run leaves most of them untouched.
+PEOPLE = 14
 MAX_EVENT_DAY = 130
 
 
@@ -48,10 +49,9 @@ def happenings(runs: int) -> st.SearchStrategy[Happening]:
     return st.builds(
         Happening,
         kind=st.sampled_from(
-            ["order"] * 4
-            + ["shop_order"] * 3
-            + ["correct_order", "correct_shop_order", "refund", "coupon", "member", "contact", "unionid", "unfollow",
-               "join", "leave", "lines"]
+            ["order"] * 5
+            + ["shop_order"] * 4
+            + ["refund", "coupon", "member", "contact", "unionid", "unfollow", "join", "leave", "lines"]
         ),
         who=st.integers(0, PEOPLE - 1),
         day=st.integers(0, MAX_EVENT_DAY),
@@ -114,33 +114,27 @@ class _World:
         self.tables.setdefault(stream, []).append(row)
 
     def _order(self, event: Happening) -> None:
-        self._add("miniprogram/orders", _order_row(event, order=f"m{event.who}-{event.day}"))
-
-    def _correct_order(self, event: Happening) -> None:
-        """The same order id again: other amount, sometimes another buyer, another day or cancelled."""
-        self._add("miniprogram/orders", _order_row(event, order=f"m{event.twist}-{event.day % 40}"))
+        """Few order ids, so that most are heard of again: other amount, status, day, or another buyer."""
+        self._add("miniprogram/orders", _order_row(event, order=_order_id(event)))
 
     def _lines(self, event: Happening) -> None:
         for line in range(1, 2 + event.size % 3):
             self._add("miniprogram/order_lines", {
-                "order_id": f"m{event.who}-{event.day % 40}", "buyer_source": "test", "line_no": line,
+                "order_id": _order_id(event), "buyer_source": "test", "line_no": line,
                 "sku_id": f"sku{event.twist}", "product_name": "商品", "category": "类目", "quantity": line,
                 "amount_fen": event.size, "source": "history", "source_line": line,
             })
 
     def _shop_order(self, event: Happening) -> None:
-        self._shop(event, f"37{event.who:02d}{event.day:015d}")
-
-    def _correct_shop_order(self, event: Happening) -> None:
-        self._shop(event, f"37{event.twist:02d}{event.day % 40:015d}")
+        self._shop(event, _shop_order_id(event))
 
     def _shop(self, event: Happening, order_id: str) -> None:
         payload = {
-            "order_id": order_id, "status": [20, 30, 100, 200, 250, 10][event.twist],
+            "order_id": order_id, "status": [20, 30, 100, 200, 250, 10][event.size % 6],
             "openid": f"oShop{event.who}", "create_time": _seconds(event.day), "is_present": event.size % 7 == 0,
             "order_detail": {
                 "price_info": {"order_price": abs(event.size) * 1000},
-                "pay_info": {} if event.twist == 5 else {"pay_time": _seconds(event.day) + 60},
+                "pay_info": {} if event.size % 6 == 5 else {"pay_time": _seconds(event.day) + 60},
                 "ext_info": {"live_id": "live1"} if event.size % 3 == 0 else {},
                 "product_infos": [{"sku_id": "s1", "sku_cnt": 1, "real_price": abs(event.size) * 1000}],
             },
@@ -152,13 +146,13 @@ class _World:
         self._add("video_account/shop_orders", _record(order_id, payload))
 
     def _refund(self, event: Happening) -> None:
-        order_id = f"37{event.who:02d}{event.day % 40:015d}"
+        order_id = _shop_order_id(event)
         status = "MERCHANT_REFUND_SUCCESS" if event.size % 3 else "MERCHANT_PROCESSING"
         self._add("video_account/aftersales", _record(f"a{order_id}", {
             "after_sale_order_id": f"a{order_id}", "order_id": order_id, "openid": f"oShop{event.who}",
             "status": status, "type": "REFUND", "product_info": {"sku_id": "s1", "count": 1},
             "refund_info": {"amount": abs(event.size) * 100}, "create_time": _seconds(event.day),
-            "complete_time": _seconds(event.day + event.twist),
+            "complete_time": _seconds(event.day + event.twist % 5),
         }))
 
     def _coupon(self, event: Happening) -> None:
@@ -171,9 +165,9 @@ class _World:
         self._add("miniprogram/members", {
             "buyer_id": f"b{event.who}", "buyer_source": "test",
             "unionid": f"union{event.who}" if event.size % 2 else None, "openid": f"oMini{event.who}",
-            "app_id": "wxmini", "phone": None, "phone_hmac": f"p{event.twist}" if event.size % 3 == 0 else None,
+            "app_id": "wxmini", "phone": None, "phone_hmac": f"p{event.twist if event.size % 9 == 0 else event.who}" if event.size % 3 == 0 else None,
             "name": f"名{event.who}", "gender": ["male", "female", "unknown"][event.size % 3],
-            "birthday": dt.date(1990, 1 + event.twist, 3), "city": "杭州", "registered_at": _instant(event.day),
+            "birthday": dt.date(1990, 1 + event.twist % 12, 3), "city": "杭州", "registered_at": _instant(event.day),
             "source": "history", "source_line": 1,
         })
 
@@ -190,7 +184,7 @@ class _World:
         for key, value in self.contacts.items():
             if key.endswith(f"|wm{event.who}"):
                 self.scanned.add("contacts")
-                who = event.who if event.size % 4 else event.twist
+                who = event.who if event.size % 8 else event.twist
                 self.contacts[key] = {**value, "external_contact": {**value["external_contact"], "unionid": f"union{who}"}}
 
     def _unfollow(self, event: Happening) -> None:
@@ -212,11 +206,20 @@ class _World:
             self.scanned.add("groups")
 
 
+def _order_id(event: Happening) -> str:
+    return f"m{event.twist}"
+
+
+def _shop_order_id(event: Happening) -> str:
+    """19 digits, as the platform gives them."""
+    return f"37245610987612345{event.twist:02d}"
+
+
 def _order_row(event: Happening, order: str) -> dict[str, Any]:
     return {
         "order_id": order, "buyer_id": f"b{event.who}", "buyer_source": "test", "paid_at": _instant(event.day),
-        "amount_fen": event.size * 1000, "refunded_fen": 500 if event.twist == 4 else 0, "item_count": 1,
-        "status": "cancelled" if event.twist == 5 else "completed",
+        "amount_fen": event.size * 1000, "refunded_fen": 500 if event.size % 6 == 4 else 0, "item_count": 1,
+        "status": "cancelled" if event.size % 6 == 5 else "completed",
         "unionid": f"union{event.who}" if event.size % 5 == 0 else None, "openid": None, "app_id": None,
         "phone": None, "phone_hmac": f"p{event.who}" if event.size % 4 == 0 else None,
         "source": "history", "source_line": 1,

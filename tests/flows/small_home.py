@@ -1,4 +1,4 @@
-"""Small homes for the flow proofs: settings, files of orders, a sandbox in this process, and what came out."""
+"""Small homes for the flow proofs: settings, files of orders, a sandbox in this process, what came out."""
 
 from __future__ import annotations
 
@@ -27,14 +27,20 @@ source: my_shop
 timezone: {zone}
 amount_unit: yuan
 columns:
-  {{order_id: 订单号, buyer_id: 会员, paid_at: 支付时间, amount: 金额, item_count: 件数, status: 状态, unionid: UnionID}}
+  order_id: 订单号
+  buyer_id: 会员
+  paid_at: 支付时间
+  amount: 金额
+  item_count: 件数
+  status: 状态
+  unionid: UnionID
 values: {{status: {{已完成: completed, 已取消: cancelled}}}}
 """
 HEADER = "订单号,会员,支付时间,金额,件数,状态,UnionID\n"
 
 
 class OrderRow(NamedTuple):
-    """One line of a shop's file; ``paid_at`` is local time, ``amount`` in yuan, both as they stand in the file."""
+    """One line of a shop's file, as text: ``paid_at`` is local time, ``amount`` is in yuan."""
 
     order_id: str
     buyer_id: str
@@ -44,7 +50,9 @@ class OrderRow(NamedTuple):
     unionid: str = ""
 
     def line(self) -> str:
-        return f"{self.order_id},{self.buyer_id},{self.paid_at},{self.amount},1,{self.status},{self.unionid}\n"
+        return (
+            f"{self.order_id},{self.buyer_id},{self.paid_at},{self.amount},1,{self.status},{self.unionid}\n"
+        )
 
 
 def settings_for(home: Path, base_url: str | None = None, **more: Any) -> Settings:
@@ -53,7 +61,9 @@ def settings_for(home: Path, base_url: str | None = None, **more: Any) -> Settin
     apis = as_environment(base_url) if base_url else {}
     given = {name.removeprefix("SIYU_").lower(): value for name, value in apis.items()}
     return Settings(
-        _env_file=None, home=home, **{"activation_mode": "live", "api_calls_per_minute": 10**6, **given, **more}
+        _env_file=None,
+        home=home,
+        **{"activation_mode": "live", "api_calls_per_minute": 10**6, **given, **more},
     )
 
 
@@ -145,7 +155,9 @@ def places_of(path: Path, marker: str) -> list[str]:
         ).fetchall()
         for schema, table, column in columns:
             relation = f'warehouse."{schema}"."{table}"'
-            if db.execute(f'select 1 from {relation} where contains("{column}", ?) limit 1', [marker]).fetchone():
+            if db.execute(
+                f'select 1 from {relation} where contains("{column}", ?) limit 1', [marker]
+            ).fetchone():
                 found.append(f"{schema}.{table}.{column}")
     return found
 

@@ -1,7 +1,7 @@
 """Sabotage: one broken batch and one broken payload in the same run stop themselves and nothing else.
 
-The home knows a clean day. On the next one WeCom answers the contact scan with an empty list, a file of absurd
-amounts lies in the inbox, and late orders lift a customer beyond what may leave for one segment.
+The home knows a clean day. On the next one WeCom answers the contact scan with an empty list, a file of
+absurd amounts lies in the inbox, and late orders lift a customer beyond what may leave for one segment.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -39,7 +38,7 @@ pytestmark = pytest.mark.xdist_group("flows")
 WORLD = WorldOptions(seed=11, buyers=60, extra_people=30, shop_orders=80)
 CLEAN_DAY, BAD_DAY = dt.date(2017, 8, 31), dt.date(2017, 9, 30)
 MARKER = "SABOTAGE"
-HELD, HELD_ZH = "high_value_silent", "高价值沉默"
+HELD = "high_value_silent"
 MEMBERS = "select segment_code, customer_id from segment_members"
 
 
@@ -56,14 +55,17 @@ class Story:
         self.outcomes.append(run_daily(self.settings, as_of=day, line=lambda text: None))
         self.seen.append(
             {
-                "relations": published(self.settings, "select userid, external_userid, is_active from wecom_relations"),
+                "relations": published(
+                    self.settings, "select userid, external_userid, is_active from wecom_relations"
+                ),
                 "members": published(self.settings, MEMBERS),
                 "shop_orders": published(
                     self.settings, "select order_id from orders where channel_code = 'video_account'"
                 ),
                 "groups": published(self.settings, "select * from group_memberships"),
                 "sent": published(
-                    self.settings, "select segment_code, destination, plan_id from sync_log where outcome = 'sent'"
+                    self.settings,
+                    "select segment_code, destination, plan_id from sync_log where outcome = 'sent'",
                 ),
                 "exports": sorted(path for path in self.settings.exports_dir.rglob("*") if path.is_file()),
                 "calls": httpx.get(f"{self.base_url}/sandbox/calls", trust_env=False).json(),
@@ -97,7 +99,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 
     async def answer_nothing(request: Request) -> Response | None:
         if broken and request.url.path.endswith("/batch/get_by_user"):
-            return JSONResponse({"errcode": 0, "errmsg": "ok", "external_contact_list": [], "next_cursor": ""})
+            return JSONResponse(
+                {"errcode": 0, "errmsg": "ok", "external_contact_list": [], "next_cursor": ""}
+            )
         return None
 
     with sandbox_here(WORLD, home / "sandbox", CLEAN_DAY, answer_nothing) as (url, app):
@@ -109,13 +113,16 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         drop_orders(
             settings,
             "first.csv",
-            [OrderRow(f"s{n}", f"silent{n}", "2017-07-10 12:00:00", "3000.00", unionid=u) for n, u in enumerate(silent)],
+            [
+                OrderRow(f"s{n}", f"silent{n}", "2017-07-10 12:00:00", "3000.00", unionid=u)
+                for n, u in enumerate(silent)
+            ],
         )
         told = Story(settings, url)
         told.run(CLEAN_DAY)
         broken = True
         app.state.desk.show(BAD_DAY)
-        # The first silent customer buys again and so leaves; whales come in with more than one may have spent.
+        # The first silent customer buys again and so leaves; whales come in with more than may be.
         news = [OrderRow("s0-again", "silent0", "2017-09-20 12:00:00", "10.00")]
         news += [
             OrderRow(f"b{n}-{day}", f"busy{n}", f"2017-09-{day} 09:30:00", "88.00", unionid=u)
@@ -129,15 +136,20 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         ]
         drop_orders(settings, "good.csv", news)
         absurd = [
-            OrderRow(f"{MARKER}-{n}", f"{MARKER}-buyer", "2017-09-12 10:00:00", "250000000.00") for n in range(20)
+            OrderRow(f"{MARKER}-{n}", f"{MARKER}-buyer", "2017-09-12 10:00:00", "250000000.00")
+            for n in range(20)
         ]
         drop_orders(settings, "broken.csv", absurd)
         told.run(BAD_DAY)
         yield told
 
 
-def test_raw__both_runs_end_well(story: Story) -> None:
-    assert [(each.success, each.failed_steps) for each in story.outcomes] == [(True, [])] * 2
+def test_runs__only_the_held_segment_ends_red(story: Story) -> None:
+    """A held raw load is no failed step; a held payload is, and it is the only one."""
+    assert [(each.success, each.failed_steps) for each in story.outcomes] == [
+        (True, []),
+        (False, [f"plan__{HELD}"]),
+    ]
 
 
 def test_raw__held_loads_are_visible_nowhere(story: Story) -> None:
@@ -164,13 +176,18 @@ def test_raw__other_channels_moved_on(story: Story) -> None:
     assert len(story.after["groups"]) > len(story.before["groups"]) > 0
     orders = published(story.settings, "select count(*) from orders where channel_code = 'miniprogram'")
     assert orders == [(4 + 1 + 8 + 303,)]
-    assert warehouse(story.settings, "select as_of from meta.run_log order by run_no desc limit 1") == [(BAD_DAY,)]
+    assert warehouse(story.settings, "select as_of from meta.run_log order by run_no desc limit 1") == [
+        (BAD_DAY,)
+    ]
 
 
 def test_raw__held_streams_are_red_in_dagster(story: Story) -> None:
     clean, bad = (checks_of(story.settings, each.run_id) for each in story.outcomes)
     critical = {asset: passed for (asset, check), passed in bad.items() if check == "gx_critical"}
-    assert {asset for asset, passed in critical.items() if not passed} == {"wecom/contacts", "miniprogram/orders"}
+    assert {asset for asset, passed in critical.items() if not passed} == {
+        "wecom/contacts",
+        "miniprogram/orders",
+    }
     assert critical.keys() == {key for key in STREAMS if not key.startswith("quarantine/")}
     assert all(passed for (_, check), passed in clean.items() if check == "gx_critical")
 
