@@ -36,7 +36,9 @@ class Measure:
 
     def line(self) -> str:
         """Return the measure as its one printed line."""
-        return f"{self.code} value={self.value:.3g} unit={self.unit} goal={self.goal:g} vs={self.vs} n={self.n}"
+        return (
+            f"{self.code} value={self.value:.3g} unit={self.unit} goal={self.goal:g} vs={self.vs} n={self.n}"
+        )
 
 
 def daily_run(home: Path, day: dt.date) -> float:

@@ -19,7 +19,8 @@ select
     'o' || order_no as order_id,
     'b' || buyer_no as buyer_id,
     'bench' as buyer_source,
-    timestamp '{last_day}' - to_days(cast(hash(order_no * 3) % 730 as integer)) - to_seconds(hash(order_no * 5) % 86400) as paid_at,
+    timestamp '{last_day}' - to_days(cast(hash(order_no * 3) % 730 as integer))
+    - to_seconds(hash(order_no * 5) % 86400) as paid_at,
     cast(500 + hash(order_no * 7) % 50000 as bigint) as amount_fen,
     cast(0 as bigint) as refunded_fen,
     cast(1 + hash(order_no * 11) % 5 as bigint) as item_count,
@@ -73,5 +74,7 @@ def _admit(lake: Lake, key: str, sql: str, at: dt.datetime) -> None:
     columns = ", ".join(stream.columns.names)
     part = str(folder / "part-0.parquet").replace("'", "''")
     with connect() as db:
-        rows = db.execute(f"copy (select {columns} from ({sql})) to '{part}' (format parquet)").fetchall()[0][0]
+        rows = db.execute(f"copy (select {columns} from ({sql})) to '{part}' (format parquet)").fetchall()[0][
+            0
+        ]
     lake.admit(lake.arrive(stream, Path(folder), LoadReport(stream=key, source="bench", rows=rows)), at=at)

@@ -32,11 +32,15 @@ def run_plain(target: Path, folder: Path) -> int:
     """Build every model of the last ``dbt build`` in its order; returns how many."""
     manifest = json.loads((target / "manifest.json").read_text())
     results = json.loads((target / "run_results.json").read_text())["results"]
-    nodes = [manifest["nodes"][each["unique_id"]] for each in results if each["unique_id"].startswith("model.")]
+    nodes = [
+        manifest["nodes"][each["unique_id"]] for each in results if each["unique_id"].startswith("model.")
+    ]
     relations = {node["name"]: f"{node['schema']}.{node['alias']}" for node in nodes}
     folder.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(folder / "warehouse.duckdb")) as db:
-        db.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false; set enable_progress_bar = false")
+        db.execute(
+            "set TimeZone = 'UTC'; set preserve_insertion_order = false; set enable_progress_bar = false"
+        )
         for schema in {node["schema"] for node in nodes}:
             db.execute(f"create schema if not exists {schema}")
         for node in nodes:

@@ -197,7 +197,9 @@ class Lake:
     def loads(self, stream: Stream) -> list[LoadReport]:
         """Return the reports of a stream's admitted loads, oldest first."""
         folder = self.root / stream.channel / stream.name
-        return [LoadReport(**json.loads(path.read_text())) for path in sorted(folder.glob("load_id=*/_load.json"))]
+        return [
+            LoadReport(**json.loads(path.read_text())) for path in sorted(folder.glob("load_id=*/_load.json"))
+        ]
 
     def last_load_id(self) -> str | None:
         """Return the newest load id of the whole lake, None when it is empty."""
@@ -222,12 +224,14 @@ class Lake:
         """Rewrite a records arrival to the records that differ from their last version, plus deletes."""
         changes = arrival.path / "changes.parquet"
         with connect() as db:
-            db.execute(_CHANGES_SQL.format(
-                parts=_literal(arrival.parts),
-                known=_literal(self.glob(arrival.stream)),
-                source=_literal(arrival.report.source),
-                complete=str(arrival.stream.complete).lower(),
-            ))
+            db.execute(
+                _CHANGES_SQL.format(
+                    parts=_literal(arrival.parts),
+                    known=_literal(self.glob(arrival.stream)),
+                    source=_literal(arrival.report.source),
+                    complete=str(arrival.stream.complete).lower(),
+                )
+            )
             counts = dict(db.execute("select op, count(*) from changes group by op").fetchall())
             if counts:
                 db.execute(f"copy changes to {_literal(str(changes))} (format parquet)")
@@ -326,5 +330,3 @@ def _fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-

@@ -32,7 +32,9 @@ def main() -> int:
         for unit_tests in compiled.rglob("*_unit_tests.yml"):  # dbt's own fixtures, not ours
             shutil.rmtree(unit_tests)
         sqlfluff = [str(Path(sys.executable).with_name("sqlfluff")), "lint", "--config", ".sqlfluff"]
-        return subprocess.run([*sqlfluff, "--processes", "2", str(compiled)], cwd=PROJECT_ROOT, check=False).returncode
+        return subprocess.run(
+            [*sqlfluff, "--processes", "2", str(compiled)], cwd=PROJECT_ROOT, check=False
+        ).returncode
 
 
 if __name__ == "__main__":

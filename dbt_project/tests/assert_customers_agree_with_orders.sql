@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'dim_customers'}}}) }}
+
 -- A returned row is a customer whose features disagree with her facts (two ways to the same figure).
 with facts as (
 

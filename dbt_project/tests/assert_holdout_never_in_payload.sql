@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'segment_members'}}}) }}
+
 -- A returned row is a held-out member in an activation payload.
 select payload.segment_code, payload.customer_id
 from (

@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_orders'}}}) }}
+
 -- A returned row is an order whose net amount does not add up, or whose refunds disagree with fct_refunds.
 select
     orders.order_key,

@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'bridge_customer_identities'}}}) }}
+
 -- A returned row is a customer_no that two customers share, or a customer with two numbers.
 select customer_no, count(distinct customer_id) as owners
 from {{ ref('bridge_customer_identities') }}

@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_orders'}}}) }}
+
 -- A returned row is an order that staging knows, up to as_of, and fct_orders does not hold exactly once, or one that
 -- only fct_orders holds. Nothing is lost between the lake and the marts.
 with staged as (

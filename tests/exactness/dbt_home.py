@@ -37,7 +37,9 @@ class DbtHome:
         self.warehouse.unlink(missing_ok=True)
         self.lake.ensure()
 
-    def run(self, as_of: str, *, known_at: str = "", select: str | None = None, full_refresh: bool = False) -> None:
+    def run(
+        self, as_of: str, *, known_at: str = "", select: str | None = None, full_refresh: bool = False
+    ) -> None:
         """Run the models as the daily job does; raises AssertionError with dbt's words when one fails."""
         arguments = ["run"]
         if select:
@@ -45,7 +47,11 @@ class DbtHome:
         if full_refresh:
             arguments.append("--full-refresh")
         result = self.invoke(arguments, as_of=as_of, known_at=known_at)
-        failed = [f"{each.node.name}: {each.message}" for each in result.result or [] if str(each.status) != "success"]
+        failed = [
+            f"{each.node.name}: {each.message}"
+            for each in result.result or []
+            if str(each.status) != "success"
+        ]
         assert result.success, f"dbt failed: {result.exception or failed}"
 
     def invoke(self, arguments: list[str], *, as_of: str = "", known_at: str = ""):
@@ -54,12 +60,22 @@ class DbtHome:
         from dbt.cli.main import dbtRunner
 
         os.environ.update(
-            SIYU_HOME=str(self.home), SIYU_BUSINESS_TIMEZONE=self.zone, SIYU_AS_OF=as_of, SIYU_KNOWN_AT=known_at
+            SIYU_HOME=str(self.home),
+            SIYU_BUSINESS_TIMEZONE=self.zone,
+            SIYU_AS_OF=as_of,
+            SIYU_KNOWN_AT=known_at,
         )
         common = [
-            "--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR),
-            "--target-path", str(self.home / "target"), "--log-path", str(self.home / "logs"),
-            "--quiet", "--no-use-colors",
+            "--project-dir",
+            str(DBT_PROJECT_DIR),
+            "--profiles-dir",
+            str(DBT_PROJECT_DIR),
+            "--target-path",
+            str(self.home / "target"),
+            "--log-path",
+            str(self.home / "logs"),
+            "--quiet",
+            "--no-use-colors",
         ]
         if self._manifest is None:
             parsed = dbtRunner().invoke(["parse", *common])

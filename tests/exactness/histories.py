@@ -82,7 +82,9 @@ def deliver(lake: Lake, step: Step, at: dt.datetime) -> dt.datetime:
     """Admit a step's loads, one microsecond apart from ``at`` on; returns the next free instant."""
     for stream_key, rows in step.loads:
         stream = STREAMS[stream_key]
-        arrival = lake.arrive_rows(stream, rows, LoadReport(stream=stream_key, source="history", rows=len(rows)))
+        arrival = lake.arrive_rows(
+            stream, rows, LoadReport(stream=stream_key, source="history", rows=len(rows))
+        )
         lake.admit(arrival, at=at)
         at += dt.timedelta(microseconds=1)
     return at
@@ -106,7 +108,12 @@ class _World:
         if "contacts" in self.scanned and self.contacts:
             loads.append(("wecom/contacts", [_record(key, value) for key, value in self.contacts.items()]))
         if "groups" in self.scanned and self.groups:
-            loads.append(("wecom/groups", [_record(chat, _group(chat, people)) for chat, people in self.groups.items()]))
+            loads.append(
+                (
+                    "wecom/groups",
+                    [_record(chat, _group(chat, people)) for chat, people in self.groups.items()],
+                )
+            )
         self.scanned = set()
         return loads
 
@@ -119,19 +126,32 @@ class _World:
 
     def _lines(self, event: Happening) -> None:
         for line in range(1, 2 + event.size % 3):
-            self._add("miniprogram/order_lines", {
-                "order_id": _order_id(event), "buyer_source": "test", "line_no": line,
-                "sku_id": f"sku{event.twist}", "product_name": "商品", "category": "类目", "quantity": line,
-                "amount_fen": event.size, "source": "history", "source_line": line,
-            })
+            self._add(
+                "miniprogram/order_lines",
+                {
+                    "order_id": _order_id(event),
+                    "buyer_source": "test",
+                    "line_no": line,
+                    "sku_id": f"sku{event.twist}",
+                    "product_name": "商品",
+                    "category": "类目",
+                    "quantity": line,
+                    "amount_fen": event.size,
+                    "source": "history",
+                    "source_line": line,
+                },
+            )
 
     def _shop_order(self, event: Happening) -> None:
         self._shop(event, _shop_order_id(event))
 
     def _shop(self, event: Happening, order_id: str) -> None:
         payload = {
-            "order_id": order_id, "status": [20, 30, 100, 200, 250, 10][event.size % 6],
-            "openid": f"oShop{event.who}", "create_time": _seconds(event.day), "is_present": event.size % 7 == 0,
+            "order_id": order_id,
+            "status": [20, 30, 100, 200, 250, 10][event.size % 6],
+            "openid": f"oShop{event.who}",
+            "create_time": _seconds(event.day),
+            "is_present": event.size % 7 == 0,
             "order_detail": {
                 "price_info": {"order_price": abs(event.size) * 1000},
                 "pay_info": {} if event.size % 6 == 5 else {"pay_time": _seconds(event.day) + 60},
@@ -148,35 +168,78 @@ class _World:
     def _refund(self, event: Happening) -> None:
         order_id = _shop_order_id(event)
         status = "MERCHANT_REFUND_SUCCESS" if event.size % 3 else "MERCHANT_PROCESSING"
-        self._add("video_account/aftersales", _record(f"a{order_id}", {
-            "after_sale_order_id": f"a{order_id}", "order_id": order_id, "openid": f"oShop{event.who}",
-            "status": status, "type": "REFUND", "product_info": {"sku_id": "s1", "count": 1},
-            "refund_info": {"amount": abs(event.size) * 100}, "create_time": _seconds(event.day),
-            "complete_time": _seconds(event.day + event.twist % 5),
-        }))
+        self._add(
+            "video_account/aftersales",
+            _record(
+                f"a{order_id}",
+                {
+                    "after_sale_order_id": f"a{order_id}",
+                    "order_id": order_id,
+                    "openid": f"oShop{event.who}",
+                    "status": status,
+                    "type": "REFUND",
+                    "product_info": {"sku_id": "s1", "count": 1},
+                    "refund_info": {"amount": abs(event.size) * 100},
+                    "create_time": _seconds(event.day),
+                    "complete_time": _seconds(event.day + event.twist % 5),
+                },
+            ),
+        )
 
     def _coupon(self, event: Happening) -> None:
-        self._add("miniprogram/coupon_uses", {
-            "coupon_use_id": f"u{event.who}-{event.day % 50}", "buyer_id": f"b{event.twist}", "buyer_source": "test",
-            "coupon_id": "c1", "campaign_id": "k1", "used_at": _instant(event.day), "source": "history", "source_line": 1,
-        })
+        self._add(
+            "miniprogram/coupon_uses",
+            {
+                "coupon_use_id": f"u{event.who}-{event.day % 50}",
+                "buyer_id": f"b{event.twist}",
+                "buyer_source": "test",
+                "coupon_id": "c1",
+                "campaign_id": "k1",
+                "used_at": _instant(event.day),
+                "source": "history",
+                "source_line": 1,
+            },
+        )
 
     def _member(self, event: Happening) -> None:
-        self._add("miniprogram/members", {
-            "buyer_id": f"b{event.who}", "buyer_source": "test",
-            "unionid": f"union{event.who}" if event.size % 2 else None, "openid": f"oMini{event.who}",
-            "app_id": "wxmini", "phone": None, "phone_hmac": f"p{event.twist if event.size % 9 == 0 else event.who}" if event.size % 3 == 0 else None,
-            "name": f"名{event.who}", "gender": ["male", "female", "unknown"][event.size % 3],
-            "birthday": dt.date(1990, 1 + event.twist % 12, 3), "city": "杭州", "registered_at": _instant(event.day),
-            "source": "history", "source_line": 1,
-        })
+        self._add(
+            "miniprogram/members",
+            {
+                "buyer_id": f"b{event.who}",
+                "buyer_source": "test",
+                "unionid": f"union{event.who}" if event.size % 2 else None,
+                "openid": f"oMini{event.who}",
+                "app_id": "wxmini",
+                "phone": None,
+                "phone_hmac": f"p{event.twist if event.size % 9 == 0 else event.who}"
+                if event.size % 3 == 0
+                else None,
+                "name": f"名{event.who}",
+                "gender": ["male", "female", "unknown"][event.size % 3],
+                "birthday": dt.date(1990, 1 + event.twist % 12, 3),
+                "city": "杭州",
+                "registered_at": _instant(event.day),
+                "source": "history",
+                "source_line": 1,
+            },
+        )
 
     def _contact(self, event: Happening) -> None:
         self.scanned.add("contacts")
         userid, external = f"staff{event.twist % 2}", f"wm{event.who}"
         self.contacts[f"{userid}|{external}"] = {
-            "external_contact": {"external_userid": external, "name": f"昵称{event.size}", "type": 1, "gender": event.twist % 3},
-            "follow_info": {"userid": userid, "createtime": _seconds(event.day), "add_way": 10, "remark_mobiles": []},
+            "external_contact": {
+                "external_userid": external,
+                "name": f"昵称{event.size}",
+                "type": 1,
+                "gender": event.twist % 3,
+            },
+            "follow_info": {
+                "userid": userid,
+                "createtime": _seconds(event.day),
+                "add_way": 10,
+                "remark_mobiles": [],
+            },
         }
 
     def _unionid(self, event: Happening) -> None:
@@ -185,7 +248,10 @@ class _World:
             if key.endswith(f"|wm{event.who}"):
                 self.scanned.add("contacts")
                 who = event.who if event.size % 8 else event.twist
-                self.contacts[key] = {**value, "external_contact": {**value["external_contact"], "unionid": f"union{who}"}}
+                self.contacts[key] = {
+                    **value,
+                    "external_contact": {**value["external_contact"], "unionid": f"union{who}"},
+                }
 
     def _unfollow(self, event: Happening) -> None:
         gone = [key for key in self.contacts if key.endswith(f"|wm{event.who}")]
@@ -196,7 +262,10 @@ class _World:
     def _join(self, event: Happening) -> None:
         self.scanned.add("groups")
         self.groups.setdefault(f"wr{event.twist % 2}", {})[f"wm{event.who}"] = {
-            "userid": f"wm{event.who}", "type": 2, "join_time": _seconds(event.day), "join_scene": 3,
+            "userid": f"wm{event.who}",
+            "type": 2,
+            "join_time": _seconds(event.day),
+            "join_scene": 3,
             **({"unionid": f"union{event.who}"} if event.size % 2 else {}),
         }
 
@@ -217,25 +286,45 @@ def _shop_order_id(event: Happening) -> str:
 
 def _order_row(event: Happening, order: str) -> dict[str, Any]:
     return {
-        "order_id": order, "buyer_id": f"b{event.who}", "buyer_source": "test", "paid_at": _instant(event.day),
-        "amount_fen": event.size * 1000, "refunded_fen": 500 if event.size % 6 == 4 else 0, "item_count": 1,
+        "order_id": order,
+        "buyer_id": f"b{event.who}",
+        "buyer_source": "test",
+        "paid_at": _instant(event.day),
+        "amount_fen": event.size * 1000,
+        "refunded_fen": 500 if event.size % 6 == 4 else 0,
+        "item_count": 1,
         "status": "cancelled" if event.size % 6 == 5 else "completed",
-        "unionid": f"union{event.who}" if event.size % 5 == 0 else None, "openid": None, "app_id": None,
-        "phone": None, "phone_hmac": f"p{event.who}" if event.size % 4 == 0 else None,
-        "source": "history", "source_line": 1,
+        "unionid": f"union{event.who}" if event.size % 5 == 0 else None,
+        "openid": None,
+        "app_id": None,
+        "phone": None,
+        "phone_hmac": f"p{event.who}" if event.size % 4 == 0 else None,
+        "source": "history",
+        "source_line": 1,
     }
 
 
 def _group(chat: str, people: dict[str, dict[str, Any]]) -> dict[str, Any]:
     staff = {"userid": "staff0", "type": 1, "join_time": _seconds(0), "join_scene": 1}
-    return {"chat_id": chat, "name": "福利群", "owner": "staff0", "create_time": _seconds(0),
-            "member_list": [staff, *people.values()]}
+    return {
+        "chat_id": chat,
+        "name": "福利群",
+        "owner": "staff0",
+        "create_time": _seconds(0),
+        "member_list": [staff, *people.values()],
+    }
 
 
 def _record(key: str, payload: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return {"record_key": key, "op": "upsert", "payload": text,
-            "payload_hash": hashlib.sha256(text.encode()).hexdigest(), "phone_hmacs": "[]", "source": "history"}
+    return {
+        "record_key": key,
+        "op": "upsert",
+        "payload": text,
+        "payload_hash": hashlib.sha256(text.encode()).hexdigest(),
+        "phone_hmacs": "[]",
+        "source": "history",
+    }
 
 
 def _instant(day: int) -> dt.datetime:

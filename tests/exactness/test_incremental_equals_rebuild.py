@@ -28,13 +28,18 @@ def test_incremental_runs__equal_one_rebuild(dbt_home: DbtHome, shard: int) -> N
 
     @seed(20261121 + shard)
     @settings(
-        max_examples=HISTORIES_PER_SHARD, deadline=None, database=None, phases=[Phase.generate],
+        max_examples=HISTORIES_PER_SHARD,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
     @given(histories())
     def compare(steps: list[Step]) -> None:
         differences = run_both_ways(dbt_home, steps)
-        assert not {table: count for table, count in differences.items() if count}, [step.as_of for step in steps]
+        assert not {table: count for table, count in differences.items() if count}, [
+            step.as_of for step in steps
+        ]
         checked.append(sum(len(rows) for step in steps for _, rows in step.loads))
 
     compare()
@@ -50,7 +55,9 @@ def run_both_ways(dbt_home: DbtHome, steps: list[Step]) -> dict[str, int]:
         at = deliver(dbt_home.lake, step, at)
         dbt_home.run(step.as_of.isoformat())
     kinds = dbt_home.query("select is_rebuild from meta.run_log order by run_no")
-    assert kinds == [(True,)] + [(False,)] * (len(steps) - 1), "a later run was a rebuild: nothing was compared"
+    assert kinds == [(True,)] + [(False,)] * (len(steps) - 1), (
+        "a later run was a rebuild: nothing was compared"
+    )
     step_by_step = dbt_home.put_warehouse_aside("step_by_step")
     dbt_home.run(steps[-1].as_of.isoformat())
     return differing_rows(step_by_step, dbt_home.warehouse)

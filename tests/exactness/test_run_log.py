@@ -15,7 +15,9 @@ from tests.exactness.dbt_home import DbtHome, differing_rows
 FIRST, SECOND = dt.datetime(2026, 6, 1, tzinfo=UTC), dt.datetime(2026, 6, 2, tzinfo=UTC)
 
 
-def load_order(lake: Lake, order_id: str, buyer: str, day: int, at: dt.datetime, *, unionid: str | None = None) -> None:
+def load_order(
+    lake: Lake, order_id: str, buyer: str, day: int, at: dt.datetime, *, unionid: str | None = None
+) -> None:
     """Admit one order of 100 yuan on 2026-05-``day``."""
     stream = STREAMS["miniprogram/orders"]
     row = dict.fromkeys(stream.columns.names) | {
@@ -44,7 +46,9 @@ def test_replay__gives_the_old_answer(dbt_home: DbtHome) -> None:
     load_order(dbt_home.lake, "3", "a", 5, SECOND, unionid="u")
     load_order(dbt_home.lake, "2", "b", 4, SECOND + dt.timedelta(microseconds=1), unionid="u")
     dbt_home.run("2026-06-01")
-    assert dbt_home.query("select count(distinct customer_id) from marts.fct_orders") == [(1,)], "nothing to forget"
+    assert dbt_home.query("select count(distinct customer_id) from marts.fct_orders") == [(1,)], (
+        "nothing to forget"
+    )
     dbt_home.run("2026-05-31", known_at=load_id_of(FIRST + dt.timedelta(hours=1)))
     assert is_rebuild(dbt_home), "going back in time must start from nothing"
     assert not any(differing_rows(then, dbt_home.warehouse).values())

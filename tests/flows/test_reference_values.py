@@ -45,7 +45,9 @@ def cdnow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DbtHome]:
     home.clear()
     settings = Settings(_env_file=None, home=home.home)
     mapping = PROJECT_ROOT / "ingestion" / "mappings" / "cdnow_sample.yml"
-    for arrival in arrive_file(settings, home.lake, "miniprogram", "orders", DATA / "cdnow_sample.csv", mapping):
+    for arrival in arrive_file(
+        settings, home.lake, "miniprogram", "orders", DATA / "cdnow_sample.csv", mapping
+    ):
         home.lake.admit(arrival)
     home.run("1998-06-30")
     return home
@@ -101,8 +103,12 @@ def test_complete_journey__tiers(odd_households: DbtHome) -> None:
         "select identities.identifier_key, tiers.spend_fen, tiers.tier_code from marts.member_tiers as tiers "
         "inner join marts.bridge_customer_identities as identities using (customer_id)"
     )
-    ours = {key.removeprefix("buyer_id:complete_journey:"): (Decimal(fen) / 100, tier) for key, fen, tier in rows}
-    expected = {row["contact_id"]: (Decimal(row["spend"]), row["tier"]) for row in reference("cj_dev_half_tiers.csv")}
+    ours = {
+        key.removeprefix("buyer_id:complete_journey:"): (Decimal(fen) / 100, tier) for key, fen, tier in rows
+    }
+    expected = {
+        row["contact_id"]: (Decimal(row["spend"]), row["tier"]) for row in reference("cj_dev_half_tiers.csv")
+    }
     assert ours == expected
 
 
@@ -110,8 +116,11 @@ def test_complete_journey__nothing_is_lost(odd_households: DbtHome) -> None:
     """Counts of the data set itself: baskets, lines and money come through whole."""
     data = complete_journey.data_dir() / "transactions.parquet"
     baskets, lines, fen = odd_households.query(
-        "select count(distinct basket_id), count(*), cast(sum(round(cast(sales_value as decimal(18, 4)) * 100)) as bigint) "
+        "select count(distinct basket_id), count(*), "
+        "cast(sum(round(cast(sales_value as decimal(18, 4)) * 100)) as bigint) "
         f"from '{Path(data)}' where household_id % 2 = 1"
     )[0]
     assert odd_households.query("select count(*), sum(amount_fen) from marts.fct_orders") == [(baskets, fen)]
-    assert odd_households.query("select count(*), sum(amount_fen) from marts.fct_order_lines") == [(lines, fen)]
+    assert odd_households.query("select count(*), sum(amount_fen) from marts.fct_order_lines") == [
+        (lines, fen)
+    ]

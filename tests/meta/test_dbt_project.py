@@ -39,7 +39,9 @@ def test_every_model__says_its_grain(models: dict[str, dict[str, Any]]) -> None:
 
 def test_every_column__is_documented_and_real(home: DbtHome, models: dict[str, dict[str, Any]]) -> None:
     real: dict[str, set[str]] = {}
-    for schema, table, column in home.query("select table_schema, table_name, column_name from information_schema.columns"):
+    for schema, table, column in home.query(
+        "select table_schema, table_name, column_name from information_schema.columns"
+    ):
         if schema != "meta":
             real.setdefault(table, set()).add(column)
     wrong = {}
@@ -74,7 +76,10 @@ def test_public_models__have_contracts(models: dict[str, dict[str, Any]]) -> Non
     assert public
     assert not [node["name"] for node in public if not node["contract"]["enforced"]]
     assert not [
-        (node["name"], column["name"]) for node in public for column in node["columns"].values() if not column["data_type"]
+        (node["name"], column["name"])
+        for node in public
+        for column in node["columns"].values()
+        if not column["data_type"]
     ]
 
 
@@ -105,10 +110,16 @@ def test_wrong_rule__fails_at_parse(home: DbtHome, variable: dict[str, Any], exp
 
     from common.settings import DBT_PROJECT_DIR
 
-    result = dbtRunner().invoke([
-        "parse", "--quiet", "--no-partial-parse", "--vars", json.dumps(variable), "--target-path", str(home.home / "other"),
-        "--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR), "--log-path", str(home.home / "logs"),
-    ])  # fmt: skip
+    folders = {
+        "--target-path": home.home / "other",
+        "--project-dir": DBT_PROJECT_DIR,
+        "--profiles-dir": DBT_PROJECT_DIR,
+        "--log-path": home.home / "logs",
+    }
+    where = [str(word) for pair in folders.items() for word in pair]
+    result = dbtRunner().invoke(
+        ["parse", "--quiet", "--no-partial-parse", "--vars", json.dumps(variable), *where]
+    )
     assert not result.success
     assert expected in str(result.exception)
     assert "dbt_project.yml" in str(result.exception)
