@@ -28,6 +28,10 @@ class Settings(BaseSettings):
     first_day: dt.date = Field(
         default=dt.date(2026, 1, 1), description="First business day to fetch from windowed APIs"
     )
+    last_day: dt.date | None = Field(
+        default=None,
+        description="Last business day there is data for; without it yesterday (the demo's is 2017)",
+    )
     schedules: bool = Field(
         default=False, description="Start the daily schedule and the sensors by themselves"
     )

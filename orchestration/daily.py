@@ -15,8 +15,11 @@ JOB_NAME = "daily"
 
 def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
     """Return the business days from the first day on; a day is there when it is over in the business zone."""
+    after_last = settings.last_day + dt.timedelta(days=1) if settings.last_day else None
     return dg.DailyPartitionsDefinition(
-        start_date=settings.first_day.isoformat(), timezone=settings.business_timezone
+        start_date=settings.first_day.isoformat(),
+        end_date=after_last.isoformat() if after_last else None,
+        timezone=settings.business_timezone,
     )
 
 

@@ -11,8 +11,9 @@ from common.warehouse import reading
 
 
 def last_complete_day(settings: Settings, now: dt.datetime | None = None) -> dt.date:
-    """Return the business day before the one that is under way."""
-    return business_date(now or utc_now(), settings.zone) - dt.timedelta(days=1)
+    """Return the business day before the one that is under way, or the last one the settings know data for."""
+    yesterday = business_date(now or utc_now(), settings.zone) - dt.timedelta(days=1)
+    return yesterday if settings.last_day is None else min(yesterday, settings.last_day)
 
 
 def choose_as_of(

@@ -59,6 +59,7 @@ def prepare_demo_home(settings: Settings, *, buyers: int | None = None) -> Setti
         wanted = {
             "SIYU_BUSINESS_TIMEZONE": ZONE,
             "SIYU_FIRST_DAY": FIRST_DAY.isoformat(),
+            "SIYU_LAST_DAY": LAST_DAY.isoformat(),
             "SIYU_COMPLETE_JOURNEY": "true",
             "SIYU_SANDBOX": "true",
             # The sandbox has no quota; 2,000 a minute would make its 3,000 orders wait.

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -63,41 +64,56 @@ def _tables(manifest: Manifest) -> RenderableType:
 
 
 def _segments(settings: Settings, manifest: Manifest) -> RenderableType:
-    from activation.log import summary
-
-    targets: dict[str, list[str]] = {}
-    for target in summary(settings):
-        sent = ", ".join(f"{count} {outcome}" for outcome, count in sorted(target.outcomes.items()))
-        words = f"{target.destination}: {target.last_status}, {target.present} there"
-        targets.setdefault(target.segment_code, []).append(words + (f" ({sent} so far)" if sent else ""))
     table = Table(
-        title=f"Segments (人群), activation is {settings.activation_mode}",
+        title=f"\nSegments (人群); activation is {settings.activation_mode}",
         title_justify="left",
         box=None,
         pad_edge=False,
     )
     for name in ("segment", "name"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for name in ("members", "holdout"):
         table.add_column(name, justify="right")
-    table.add_column("destinations")
+    for name in ("destination", "last plan"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("there now", justify="right")
+    targets = _targets(settings)
     for line in segment_lines(settings):
-        where = "; ".join(targets.get(line.code, ["not planned yet"]))
-        if line.code in manifest.held:
-            where = f"[red]held by the gate, members as before[/] -- {where}"
-        table.add_row(line.code, line.name_zh, f"{line.members:,}", f"{line.holdout:,}", where)
+        name = f"{line.name_zh} [red](held, as before)[/]" if line.code in manifest.held else line.name_zh
+        about = (line.code, name, f"{line.members:,}", f"{line.holdout:,}")
+        for destination, plan, present in targets.get(line.code, [("-", "none yet", "")]):
+            table.add_row(*about, destination, plan, present)
+            about = ("", "", "", "")
     return table
+
+
+def _targets(settings: Settings) -> dict[str, list[tuple[str, str, str]]]:
+    """Return (destination, last plan in words, rows known to be there) of each destination by segment."""
+    from activation.log import summary
+    from activation.plans import get_plan
+
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for target in summary(settings):
+        plan = get_plan(settings, target.last_plan_id) if target.last_plan_id else None
+        counts = {"+": plan.adds, "~": plan.changes, "-": plan.removes} if plan else {}
+        moves = " ".join(f"{sign}{count:,}" for sign, count in counts.items() if count) or "nothing to send"
+        words = f"{moves}, {target.last_status}"
+        if target.in_doubt:
+            words += f", {target.in_doubt:,} in doubt"
+        found.setdefault(target.segment_code, []).append((target.destination, words, f"{target.present:,}"))
+    return found
 
 
 def _gate(lake: Lake) -> RenderableType:
     lines = [
-        f"[red]held[/] {load.stream.key}: {load.report.rows:,} rows, {load.report.held_reason} "
+        f"[red]held[/] {load.stream.key}: {load.report.rows:,} rows, {escape(load.report.held_reason or '')} "
         f"(`siyu gate release {load.path.name[:8]}` lets it in)"
         for load in lake.held()
     ]
     quarantined = _quarantined(lake)
     lines += [
-        f"[yellow]quarantined[/] {stream}: {count:,} rows, {reason}" for stream, reason, count in quarantined
+        f"[yellow]quarantined[/] {stream}: {count:,} rows, {escape(reason)}"
+        for stream, reason, count in quarantined
     ]
     return Group("", Text("Gate", style="italic"), *(lines or ["nothing held, nothing quarantined"]))
 

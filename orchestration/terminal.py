@@ -31,7 +31,7 @@ def terminal() -> Console:
     """Return a console on the terminal itself: it stays there while a run sends other output to a file."""
     sys.stdout.flush()
     stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    return Console(file=stream, highlight=False, soft_wrap=True)
+    return Console(file=stream, highlight=False, soft_wrap=True, width=None if stream.isatty() else 120)
 
 
 def refuse(error: Exception) -> NoReturn:

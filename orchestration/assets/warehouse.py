@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliInvocation, dbt_assets
 from packaging.version import Version
 
 from common.lake import Lake
@@ -20,9 +19,18 @@ from common.settings import DBT_PROJECT_DIR, Settings
 from common.streams import CHANNELS, streams_of
 from orchestration.assets.ingest import WAIT_FOR_OTHER_RUN_SECONDS, raw_key
 from orchestration.days import built_as_of, choose_as_of, choose_known_at, last_complete_day
+from orchestration.dbt_hidden import dbt_hidden
 from orchestration.dbt_run import build_args, build_target, dbt_environment, seed_partial_parse, start_dbt
 from orchestration.home import claim
 from orchestration.project import public_tables
+
+with dbt_hidden():
+    from dagster_dbt import (
+        DagsterDbtTranslator,
+        DagsterDbtTranslatorSettings,
+        DbtCliInvocation,
+        dbt_assets,
+    )
 
 OP_NAME = "warehouse"
 

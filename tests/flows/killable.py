@@ -215,12 +215,14 @@ def exit_code(run: ForkServerProcess, seconds: float = 240.0) -> int | None:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX"
+    """Whether a thread of a process still runs: the first may be gone while others hold the files open."""
+    states = []
+    for path in Path(f"/proc/{pid}/task").glob("*/stat"):
+        try:
+            states.append(path.read_text().rpartition(")")[2].split()[0])
+        except OSError:  # it ended just now
+            continue
+    return not set(states) <= {"Z", "X"}
 
 
 def dbt_children(worker: int) -> list[int]:
