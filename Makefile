@@ -40,10 +40,10 @@ check: install ## ruff, types, room rules, SQL lint, dbt parse
 	$(BIN)/python scripts/lint_sql.py
 
 test: install ## All tests but the long suites
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not long"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not long"
 
 test-long: install ## The long suites: more histories, more kills
-	SIYU_TEST_HISTORIES=25 $(BIN)/pytest -n 2 --dist loadgroup
+	SIYU_TEST_HISTORIES=25 $(BIN)/pytest -n 2 --dist loadfile
 
 bench: install ## The measures; M=P3 for one, N= number of customers
 	$(BIN)/python -m bench $(if $(M),--only $(M)) $(if $(N),--customers $(N))

@@ -33,6 +33,7 @@ from common.warehouse import connect
 LOAD_ID_FORMAT = "%Y%m%dT%H%M%S%fZ"
 # Readers need at least one file with the right columns; this load holds none of a stream's rows, only its shape.
 SCHEMA_LOAD_ID = "00000000T000000000000Z"
+ABANDONED_AFTER_SECONDS = 6 * 3600
 
 
 class LakeError(RuntimeError):
@@ -124,6 +125,17 @@ class Lake:
     def arrive_rows(self, stream: Stream, rows: list[dict[str, Any]], report: LoadReport) -> Arrival:
         """Write rows (dicts with the stream's columns) as a one-part arrival."""
         return self.arrive_table(stream, pa.Table.from_pylist(rows, schema=stream.columns), report)
+
+    def sweep(self) -> int:
+        """Drop arrivals that a killed process left behind; returns how many. They hold personal data.
+
+        Only folders older than six hours: a younger one may belong to a fetch that is under way.
+        """
+        oldest = utc_now().timestamp() - ABANDONED_AFTER_SECONDS
+        abandoned = [path for path in self.root.glob("_arrivals/*/*/*") if path.stat().st_mtime < oldest]
+        for path in abandoned:
+            shutil.rmtree(path, ignore_errors=True)
+        return len(abandoned)
 
     def discard(self, arrival: Arrival) -> None:
         """Drop an arrival that brought nothing."""

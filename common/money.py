@@ -7,6 +7,8 @@ from decimal import Decimal, InvalidOperation
 
 _THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
 
+MAX_FEN = 10**17  # what a sum over millions of rows still holds in a BIGINT
+
 
 class MoneyError(ValueError):
     """A text that is not an exact amount."""
@@ -41,6 +43,6 @@ def _to_int(text: str | Decimal | int, factor: Decimal, expected: str) -> int:
         value = Decimal(cleaned) * factor
     except InvalidOperation as error:
         raise MoneyError(f"expected {expected}, got {text!r}") from error
-    if not value.is_finite() or value != value.to_integral_value():
+    if not value.is_finite() or abs(value) >= MAX_FEN or value != value.to_integral_value():
         raise MoneyError(f"expected {expected}, got {text!r}")
     return int(value)

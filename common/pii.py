@@ -17,6 +17,7 @@ from common.settings import Settings
 
 _NOT_DIGIT = re.compile(r"\D")
 _MAINLAND_MOBILE = re.compile(r"1[3-9]\d{9}")
+_WITH_EXTENSION = re.compile(r"\d{11}\s*[-转,]\s*\d+$")
 # Ranges of relay numbers that shops show instead of the buyer's phone; they never identify anybody.
 _VIRTUAL_PREFIXES = ("184000000", "170000000")
 MIN_KEY_BYTES = 32
@@ -24,7 +25,7 @@ MIN_KEY_BYTES = 32
 
 def normalise_phone(text: str | None) -> str | None:
     """Return a mainland mobile number as 11 digits, or None for anything else (masked, virtual, landline)."""
-    if not text or "*" in text or "-" in text.strip("-")[11:]:
+    if not text or "*" in text or _WITH_EXTENSION.search(text):
         return None
     digits = _NOT_DIGIT.sub("", text)
     if len(digits) > 11:

@@ -6,7 +6,7 @@ days.
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import dagster as dg
 
 from common.lake import Lake
 from common.settings import Settings
+from orchestration.assets.published import PUBLISHED_KEY
 from orchestration.daily import JOB_NAME
 from orchestration.days import last_complete_day
 from orchestration.home import fail_stale_runs
@@ -59,8 +60,12 @@ def next_missing_day(
     return None
 
 
-def history_of(runs: Iterable[dg.DagsterRun]) -> dict[dt.date, DayHistory]:
-    """Sum up runs of the daily job by the business day they were for."""
+def history_of(runs: Iterable[dg.DagsterRun], published: Collection[str] = ()) -> dict[dt.date, DayHistory]:
+    """Sum up runs of the daily job by the business day they were for.
+
+    A run in ``published`` counts as done although it is red: a held segment fails the run, and the day is
+    nevertheless out. Running it again would hold the segment again.
+    """
     days: dict[dt.date, DayHistory] = {}
     for run in runs:
         if PARTITION_TAG not in run.tags:
@@ -68,7 +73,7 @@ def history_of(runs: Iterable[dg.DagsterRun]) -> dict[dt.date, DayHistory]:
         day = dt.date.fromisoformat(run.tags[PARTITION_TAG])
         before = days.get(day, DayHistory())
         days[day] = DayHistory(
-            done=before.done or run.status in _DONE,
+            done=before.done or run.status in _DONE or run.run_id in published,
             under_way=before.under_way or run.status in _UNDER_WAY,
             attempts=before.attempts + 1,
         )
@@ -105,7 +110,10 @@ def _catch_up(settings: Settings, job: Any, status: dg.DefaultSensorStatus) -> d
     )
     def missed_days(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         runs = context.instance.get_runs(dg.RunsFilter(job_name=JOB_NAME), limit=_enough_runs(settings))
-        history = history_of(runs)
+        red = [run.run_id for run in runs if run.status == dg.DagsterRunStatus.FAILURE]
+        history = history_of(
+            runs, published=[run_id for run_id in red if _published(context.instance, run_id)]
+        )
         day = next_missing_day(history, last_complete_day(settings), settings.catchup_days)
         if day is None:
             return dg.SkipReason("no day to make up for now")
@@ -150,6 +158,14 @@ def _stale_runs(settings: Settings) -> dg.SensorDefinition:
         return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "every started run lives")
 
     return stale_runs
+
+
+def _published(instance: dg.DagsterInstance, run_id: str) -> bool:
+    step = PUBLISHED_KEY.to_python_identifier()
+    return any(
+        each.status is not None and each.status.value == "SUCCESS"
+        for each in instance.get_run_step_stats(run_id, step_keys=[step])
+    )
 
 
 def _enough_runs(settings: Settings) -> int:

@@ -63,6 +63,7 @@ def land(settings: Settings, lake: Lake, streams: Iterable[Stream], day: dt.date
     A stream that cannot be fetched is reported with its error; the others go on.
     """
     lake.ensure()
+    lake.sweep()
     results = {stream.key: StreamResult(stream) for stream in streams}
     batches = _from_apis(settings, lake, results, day)
     batches += _from_complete_journey(settings, lake, results)

@@ -61,3 +61,13 @@ def test_history_of__sums_up_the_runs_of_a_day() -> None:
         day(1): DayHistory(done=True, attempts=2),
         day(2): DayHistory(under_way=True, attempts=1),
     }
+
+
+def test_history_of__a_red_run_that_published_counts_as_done() -> None:
+    """A held segment fails the run; the day is out all the same and must not be run again."""
+    tags = {PARTITION_TAG: day(1).isoformat()}
+    run = DagsterRun(
+        job_name="daily", run_id=make_new_run_id(), status=dg.DagsterRunStatus.FAILURE, tags=tags
+    )
+    assert not history_of([run])[day(1)].done
+    assert history_of([run], published=[run.run_id])[day(1)].done
