@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 _THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
 
-MAX_FEN = 10**17  # what a sum over millions of rows still holds in a BIGINT
+MAX_FEN = 10**30  # far beyond any amount; keeps "1e400000" from becoming a number of 400,000 digits
 
 
 class MoneyError(ValueError):
