@@ -18,6 +18,8 @@ from rich.markup import escape
 Line = Callable[[str], None]
 
 LOGGER_NAME = "siyu.progress"
+# A long step is seen to move: the warehouse makes some 60 assets.
+EVERY_SO_MANY = 20
 _EVENT_ATTRIBUTE = "dagster_event"
 
 
@@ -51,7 +53,9 @@ class ProgressHandler(logging.Handler):
         elif kind == DagsterEventType.STEP_FAILURE:
             self._line(f"[red]✗[/] {_title(step)} [dim]{self._about(step)}[/] {escape(_first_line(event))}")
         elif kind == DagsterEventType.ASSET_MATERIALIZATION:
-            self._counts[step] = self._counts.get(step, 0) + 1
+            self._counts[step] = count = self._counts.get(step, 0) + 1
+            if count % EVERY_SO_MANY == 0:
+                self._line(f"[dim]    {_title(step)}: {count} assets so far[/]")
         elif kind == DagsterEventType.ASSET_CHECK_EVALUATION:
             self._show_check(event)
 
