@@ -46,8 +46,7 @@ def release(settings: Settings) -> None:
 def prepare_dagster_home(settings: Settings) -> Path:
     """Return DAGSTER_HOME, made and with this version's ``dagster.yaml`` in it."""
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    shipped = Path(__file__).with_name("dagster.yaml").read_text(encoding="utf-8")
-    wanted = shipped.replace("{home}", str(settings.dagster_home))
+    wanted = Path(__file__).with_name("dagster.yaml").read_text(encoding="utf-8")
     target = settings.dagster_home / "dagster.yaml"
     if not target.exists() or target.read_text(encoding="utf-8") != wanted:
         scratch = target.with_suffix(f".{os.getpid()}")

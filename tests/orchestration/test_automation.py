@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 
 import dagster as dg
-from dagster._core.storage.dagster_run import DagsterRun
-from dagster._core.utils import make_new_run_id
 
 from orchestration.automation import MAX_ATTEMPTS, PARTITION_TAG, DayHistory, history_of, next_missing_day
 
@@ -45,16 +44,16 @@ def test_next_missing_day__gives_up_on_a_day_that_keeps_failing() -> None:
 
 
 def test_history_of__sums_up_the_runs_of_a_day() -> None:
-    def run(number: int, status: dg.DagsterRunStatus) -> DagsterRun:
+    def run(number: int, status: dg.DagsterRunStatus) -> dg.DagsterRun:
         tags = {PARTITION_TAG: day(number).isoformat()}
-        return DagsterRun(job_name="daily", run_id=make_new_run_id(), status=status, tags=tags)
+        return dg.DagsterRun(job_name="daily", run_id=str(uuid.uuid4()), status=status, tags=tags)
 
     found = history_of(
         [
             run(1, dg.DagsterRunStatus.FAILURE),
             run(1, dg.DagsterRunStatus.SUCCESS),
             run(2, dg.DagsterRunStatus.STARTED),
-            DagsterRun(job_name="daily", run_id=make_new_run_id(), status=dg.DagsterRunStatus.SUCCESS),
+            dg.DagsterRun(job_name="daily", run_id=str(uuid.uuid4()), status=dg.DagsterRunStatus.SUCCESS),
         ]
     )
     assert found == {
@@ -66,8 +65,8 @@ def test_history_of__sums_up_the_runs_of_a_day() -> None:
 def test_history_of__a_red_run_that_published_counts_as_done() -> None:
     """A held segment fails the run; the day is out all the same and must not be run again."""
     tags = {PARTITION_TAG: day(1).isoformat()}
-    run = DagsterRun(
-        job_name="daily", run_id=make_new_run_id(), status=dg.DagsterRunStatus.FAILURE, tags=tags
+    run = dg.DagsterRun(
+        job_name="daily", run_id=str(uuid.uuid4()), status=dg.DagsterRunStatus.FAILURE, tags=tags
     )
     assert not history_of([run])[day(1)].done
     assert history_of([run], published=[run.run_id])[day(1)].done

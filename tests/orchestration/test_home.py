@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.events import EngineEventData
-from dagster._core.storage.dagster_run import DagsterRun
-from dagster._core.utils import make_new_run_id
+from dagster._core.events import EngineEventData  # what the in-process executor itself reports
 
 from common.settings import PROJECT_ROOT, Settings
 from common.warehouse import WarehouseBusyError, writer_lock
-from orchestration.event_log import KeptSqliteEventLogStorage
 from orchestration.home import claim, fail_stale_runs, open_instance, release
 
 HOLD = (
@@ -40,7 +38,7 @@ def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
 def started_run(instance: dg.DagsterInstance, pid: int) -> str:
     """Store a run as a worker with this process id leaves it when it is killed."""
-    run = DagsterRun(job_name="daily", run_id=make_new_run_id(), status=dg.DagsterRunStatus.STARTED)
+    run = dg.DagsterRun(job_name="daily", run_id=str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED)
     instance.add_run(run)
     instance.report_engine_event("Executing steps in process", run, EngineEventData.in_process(pid))
     return run.run_id
@@ -63,12 +61,6 @@ def test_claim__keeps_every_other_process_out_until_the_holder_dies(settings: Se
     release(settings)
     with writer_lock(settings):
         pass
-
-
-def test_instance__uses_the_kept_event_log(settings: Settings, instance: dg.DagsterInstance) -> None:
-    assert isinstance(instance.event_log_storage, KeptSqliteEventLogStorage)
-    assert not instance.telemetry_enabled
-    assert instance.run_monitoring_enabled
 
 
 def test_fail_stale_runs__marks_runs_whose_process_is_gone(
