@@ -14,7 +14,7 @@ from pathlib import Path
 from common.settings import Settings
 from orchestration.days import last_complete_day
 from orchestration.dbt_run import cool_down, warm_up
-from orchestration.home import claim, fail_stale_runs, open_instance, release
+from orchestration.home import PID_TAG, claim, fail_stale_runs, open_instance, release
 
 Line = Callable[[str], None]
 
@@ -90,6 +90,7 @@ def _run(
             instance=instance,  # type: ignore[arg-type]
             partition_key=day.isoformat(),
             run_config={**config, "loggers": {"progress": {}}},
+            tags={PID_TAG: str(os.getpid())},
             raise_on_error=False,
         )
     failed = [event.step_key or "" for event in result.all_events if event.is_step_failure]

@@ -13,10 +13,13 @@ from common.settings import Settings
 from common.warehouse import WarehouseBusyError, writer_lock
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, RunRecord
+    from dagster import DagsterInstance, DagsterRun, RunRecord
 
 # A run that has just started may not have reached its first step, where it takes the lock.
 STARTING = dt.timedelta(minutes=2)
+
+# Tag of a headless run with the id of its process: known before the run's first event is.
+PID_TAG = "siyu/pid"
 
 _claims: dict[Path, ExitStack] = {}
 
@@ -88,24 +91,32 @@ def fail_stale_runs(settings: Settings, instance: DagsterInstance) -> list[str]:
 
 
 def _started(instance: DagsterInstance) -> list[RunRecord]:
+    """Return the runs that claim to be under way. A run killed in its first moment is not even STARTED."""
     from dagster import DagsterRunStatus, RunsFilter
 
-    statuses = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+    statuses = [
+        DagsterRunStatus.NOT_STARTED,
+        DagsterRunStatus.STARTING,
+        DagsterRunStatus.STARTED,
+        DagsterRunStatus.CANCELING,
+    ]
     return list(instance.get_run_records(RunsFilter(statuses=statuses)))
 
 
 def _is_dead(instance: DagsterInstance, record: RunRecord) -> bool:
-    pid = _pid_of(instance, record.dagster_run.run_id)
+    pid = _pid_of(instance, record.dagster_run)
     if pid is not None and pid != os.getpid() and not _lives(pid):
         return True
     started = dt.datetime.fromtimestamp(record.start_time or record.create_timestamp.timestamp(), UTC)
     return pid != os.getpid() and utc_now() - started > STARTING
 
 
-def _pid_of(instance: DagsterInstance, run_id: str) -> int | None:
+def _pid_of(instance: DagsterInstance, run: DagsterRun) -> int | None:
     from dagster import DagsterEventType
 
-    for entry in reversed(instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT)):
+    if PID_TAG in run.tags:
+        return int(run.tags[PID_TAG])
+    for entry in reversed(instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)):
         event = entry.dagster_event
         if event is not None and "pid" in event.engine_event_data.metadata:
             return int(str(event.engine_event_data.metadata["pid"].value))

@@ -14,7 +14,7 @@ from dagster._core.events import EngineEventData  # what the in-process executor
 
 from common.settings import PROJECT_ROOT, Settings
 from common.warehouse import WarehouseBusyError, writer_lock
-from orchestration.home import claim, fail_stale_runs, open_instance, release
+from orchestration.home import PID_TAG, claim, fail_stale_runs, open_instance, release
 
 HOLD = (
     "import sys, time; from pathlib import Path; from common.settings import Settings; "
@@ -42,6 +42,22 @@ def started_run(instance: dg.DagsterInstance, pid: int) -> str:
     instance.add_run(run)
     instance.report_engine_event("Executing steps in process", run, EngineEventData.in_process(pid))
     return run.run_id
+
+
+def test_fail_stale_runs__finds_a_headless_run_killed_before_it_started(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """It would stay NOT_STARTED for ever, and the catch-up sensor would wait for it for ever."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    run = dg.DagsterRun(
+        job_name="daily",
+        run_id=str(uuid.uuid4()),
+        status=dg.DagsterRunStatus.NOT_STARTED,
+        tags={PID_TAG: str(gone.pid)},
+    )
+    instance.add_run(run)
+    assert fail_stale_runs(settings, instance) == [run.run_id]
 
 
 def test_claim__keeps_every_other_process_out_until_the_holder_dies(settings: Settings) -> None:
