@@ -134,12 +134,6 @@ def get_plan(settings: Settings, plan_id: str) -> Plan:
         return store.load_plan(db, plan_id)
 
 
-def open_plans(settings: Settings, segment_code: str, destination: str) -> list[Plan]:
-    """Return the plans of one destination of one segment that wait for approval or application."""
-    with Ledger(settings) as ledger, ledger.reading() as db:
-        return store.plans_of(db, segment_code, destination, store.OPEN_STATUSES)
-
-
 def sample(settings: Settings, plan_id: str, *, limit: int = 10, held: bool = False) -> list[Change]:
     """Return the first rows of a plan that would be sent (or, ``held``, that would not, with the reason)."""
     with Ledger(settings) as ledger, ledger.reading() as db:

@@ -10,7 +10,6 @@ them.
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 import os
@@ -292,8 +291,3 @@ def _sync_folder(folder: Path) -> None:
 
 def _text(value: Path | str) -> str:
     return "'" + str(value).replace("'", "''") + "'"
-
-
-def age_of(manifest: Manifest) -> dt.timedelta:
-    """Return how long ago a copy was published."""
-    return utc_now() - dt.datetime.fromisoformat(manifest.published_at)
