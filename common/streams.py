@@ -103,12 +103,19 @@ _QUARANTINE = pa.schema(
 
 @dataclass(frozen=True)
 class Stream:
-    """One raw stream. ``complete`` marks full scans: a key that is missing from one was deleted."""
+    """One raw stream.
+
+    ``complete`` marks full scans: a key that is missing from one was deleted. ``windowed`` streams are asked for
+    by windows of time, whose end is kept as the stream's cursor. ``key`` are the paths of a record's natural key
+    inside its payload (``follow_info.userid``), joined with ``|``; table streams have none.
+    """
 
     channel: str
     name: str
     columns: pa.Schema
     complete: bool = False
+    windowed: bool = False
+    key_paths: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -119,20 +126,30 @@ class Stream:
         return self.columns is RECORD_COLUMNS
 
 
-_ALL = (
-    Stream("wecom", "staff", RECORD_COLUMNS, complete=True),
-    Stream("wecom", "corp_tags", RECORD_COLUMNS, complete=True),
-    Stream("wecom", "contacts", RECORD_COLUMNS, complete=True),
-    Stream("wecom", "groups", RECORD_COLUMNS, complete=True),
-    Stream("video_account", "lives", RECORD_COLUMNS),
-    Stream("video_account", "shop_orders", RECORD_COLUMNS),
-    Stream("video_account", "aftersales", RECORD_COLUMNS),
+def _records(
+    channel: str, name: str, *key_paths: str, complete: bool = False, windowed: bool = False
+) -> Stream:
+    return Stream(channel, name, RECORD_COLUMNS, complete, windowed, key_paths)
+
+
+_WECOM = (
+    _records("wecom", "staff", "userid", complete=True),
+    _records("wecom", "corp_tags", "id", complete=True),
+    _records("wecom", "contacts", "follow_info.userid", "external_contact.external_userid", complete=True),
+    _records("wecom", "groups", "chat_id", complete=True),
+)
+_VIDEO_ACCOUNT = (
+    _records("video_account", "lives", "export_id", windowed=True),
+    _records("video_account", "shop_orders", "order_id", windowed=True),
+    _records("video_account", "aftersales", "after_sale_order_id", windowed=True),
+)
+_MINIPROGRAM = (
     Stream("miniprogram", "orders", _ORDERS),
     Stream("miniprogram", "order_lines", _ORDER_LINES),
     Stream("miniprogram", "coupon_uses", _COUPON_USES),
     Stream("miniprogram", "members", _MEMBERS),
-    Stream("quarantine", "rows", _QUARANTINE),
 )
+_ALL = (*_WECOM, *_VIDEO_ACCOUNT, *_MINIPROGRAM, Stream("quarantine", "rows", _QUARANTINE))
 
 STREAMS: dict[str, Stream] = {stream.key: stream for stream in _ALL}
 CHANNELS: tuple[str, ...] = ("video_account", "miniprogram", "wecom")

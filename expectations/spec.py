@@ -96,31 +96,39 @@ def activation_suite_name(payload: str) -> str:
 def suite_names(suites_dir: Path = SUITES_DIR) -> list[str]:
     """Return the names of all suites, sorted."""
     return sorted(
-        path.relative_to(suites_dir).with_suffix("").as_posix() for path in suites_dir.rglob("*.yml")
+        path.relative_to(suites_dir).with_suffix("").as_posix() for path in suites_dir.rglob("[!_]*.yml")
     )
 
 
 def load_suite(name: str, suites_dir: Path = SUITES_DIR) -> Suite:
-    """Read and check one suite file.
+    """Read and check one suite file; the expectations of its ``base``, a file beside it, come first.
 
     Raises:
         SuiteError: no such file, no YAML, or a key that is missing, unknown or wrong.
     """
     path = suites_dir / f"{name}.yml"
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise SuiteError(
-            f"no suite {name!r}: expected {path}; known: {', '.join(suite_names(suites_dir))}"
-        ) from error
-    except yaml.YAMLError as error:
-        raise SuiteError(f"{path}: expected YAML, got {error}; mend the file") from error
-    if not isinstance(content, dict):
-        raise SuiteError(f"{path}: expected keys description and expectations, got {type(content).__name__}")
+    if not path.exists():
+        raise SuiteError(f"no suite {name!r}: expected {path}; known: {', '.join(suite_names(suites_dir))}")
+    content = _read(path)
+    if base := content.pop("base", None):
+        shared = _read(path.with_name(f"{base}.yml")).get("expectations") or []
+        content["expectations"] = [*shared, *(content.get("expectations") or [])]
     try:
         return Suite(name=name, **content)
     except (ValidationError, TypeError) as error:
         raise SuiteError(f"{path}: {_first_problem(error)}; mend the file") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SuiteError(f"no file {path}: a suite names it as its base; mend the suite") from error
+    except yaml.YAMLError as error:
+        raise SuiteError(f"{path}: expected YAML, got {error}; mend the file") from error
+    if not isinstance(content, dict):
+        raise SuiteError(f"{path}: expected keys description and expectations, got {type(content).__name__}")
+    return content
 
 
 def _first_problem(error: Exception) -> str:

@@ -10,19 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from common.pii import phone_hmac
-from common.streams import RECORD_COLUMNS, Stream
+from common.streams import RECORD_COLUMNS, STREAMS, Stream
 
 _BATCH = 1000
 
-_KEY_PATHS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "wecom/staff": (("userid",),),
-    "wecom/corp_tags": (("id",),),
-    "wecom/contacts": (("follow_info", "userid"), ("external_contact", "external_userid")),
-    "wecom/groups": (("chat_id",),),
-    "video_account/lives": (("export_id",),),
-    "video_account/shop_orders": (("order_id",),),
-    "video_account/aftersales": (("after_sale_order_id",),),
-}
 _PHONES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "wecom/contacts": lambda payload: payload["follow_info"].get("remark_mobiles") or [],
 }
@@ -102,12 +93,12 @@ def record_key(stream_key: str, payload: Any) -> str:
         UnreadableRecordError: the payload is no object, or a part of the key is missing or empty.
     """
     parts = []
-    for path in _KEY_PATHS[stream_key]:
+    for path in STREAMS[stream_key].key_paths:
         value = payload
-        for name in path:
+        for name in path.split("."):
             value = value.get(name) if isinstance(value, dict) else None
         if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
-            raise UnreadableRecordError(f"expected the key {'.'.join(path)}, got {type(value).__name__}")
+            raise UnreadableRecordError(f"expected the key {path}, got {type(value).__name__}")
         parts.append(str(value))
     return "|".join(parts)
 

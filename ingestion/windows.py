@@ -15,7 +15,6 @@ from common.streams import Stream
 OVERLAP = dt.timedelta(minutes=10)
 # Platforms settle their indexes a little after the fact.
 SETTLING = dt.timedelta(seconds=120)
-WINDOWED = ("video_account/lives", "video_account/shop_orders", "video_account/aftersales")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from common.settings import Settings
 from common.warehouse import connect, reading
-from expectations.spec import SUITES_DIR
+from expectations.spec import SUITES_DIR, load_suite
 from expectations.verdict import Verdict
 
 
@@ -33,12 +33,12 @@ def digest_of_query(settings: Settings, query: str) -> str:
 
 
 def digest_of_suite(name: str, suites_dir: Path = SUITES_DIR) -> str:
-    """Return a digest of a suite's file: another suite judges anew.
+    """Return a digest of a suite, its base included: another suite judges anew.
 
     Raises:
-        FileNotFoundError: no such suite.
+        SuiteError: no such suite, or a wrong one.
     """
-    return hashlib.sha256((suites_dir / f"{name}.yml").read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(load_suite(name, suites_dir).model_dump_json().encode()).hexdigest()[:16]
 
 
 class Judged:

@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from common.streams import STREAMS
 from ingestion.http import Transport, part_of
+from ingestion.known import living_values
 from ingestion.paging import each_in_parallel, pages_by_next_key
+from ingestion.readers import Question, Reader
 from ingestion.windows import Window
 
 LIVES = "/channels/livedashboard/getlivelist"
@@ -130,3 +133,20 @@ def _with_text_ids(value: Any) -> Any:
             for name, item in value.items()
         }
     return [_with_text_ids(item) for item in value] if isinstance(value, list) else value
+
+
+def _unsettled(question: Question) -> list[str]:
+    final = ", ".join(f"'{status}'" for status in FINAL_AFTERSALE_STATUSES)
+    condition = f"coalesce(payload ->> '$.status', '') not in ({final})"
+    return living_values(question.lake, STREAMS["video_account/aftersales"], "record_key", condition)
+
+
+SHOP_READERS: dict[str, Reader] = {
+    "video_account/shop_orders": lambda question: shop_orders(question.transport, question.window),
+    "video_account/aftersales": lambda question: aftersales(
+        question.transport, question.window, _unsettled(question)
+    ),
+}
+FINDER_READERS: dict[str, Reader] = {
+    "video_account/lives": lambda question: lives(question.transport, question.window),
+}

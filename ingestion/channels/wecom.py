@@ -6,9 +6,12 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+from common.streams import STREAMS
 from ingestion.api_errors import MemberGoneError, ParameterError, TooLargeError
 from ingestion.http import Transport, part_of
+from ingestion.known import living_values
 from ingestion.paging import chunks, each_in_parallel, pages_by_cursor
+from ingestion.readers import Question, Reader
 
 STAFF = "/cgi-bin/externalcontact/get_follow_user_list"
 TAGS = "/cgi-bin/externalcontact/get_corp_tag_list"
@@ -91,3 +94,15 @@ def _listed_groups(transport: Transport, known_owners: list[str]) -> Iterator[di
         by_owner = {**body, "owner_filter": {"userid_list": some}}
         for page in pages_by_cursor(transport, GROUPS, by_owner, "group_chat_list"):
             yield from page
+
+
+def _group_owners(question: Question) -> list[str]:
+    return living_values(question.lake, STREAMS["wecom/groups"], "payload ->> '$.owner'")
+
+
+READERS: dict[str, Reader] = {
+    "wecom/staff": lambda question: staff(question.transport),
+    "wecom/corp_tags": lambda question: corp_tags(question.transport),
+    "wecom/contacts": lambda question: contacts(question.transport),
+    "wecom/groups": lambda question: groups(question.transport, _group_owners(question)),
+}

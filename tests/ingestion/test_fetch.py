@@ -6,11 +6,12 @@ import json
 import httpx
 import pytest
 
+from common.lake import LoadReport
 from common.streams import STREAMS
-from ingestion import fetch as fetching
 from ingestion.api_errors import ParameterError
 from ingestion.fetch import FetchSetupError, configured_streams, fetch
 from ingestion.http import wechat_transport, wecom_transport
+from ingestion.readers import App
 from ingestion.windows import Window, default_window
 from tests.ingestion.conftest import rows_of
 
@@ -34,17 +35,17 @@ def serve(monkeypatch):
             # ASCII escapes, as the servers send them: a lone surrogate then is valid JSON.
             return httpx.Response(200, content=json.dumps({**OK, **handler(request.url.path, body)}))
 
-        def transport(settings, app):
-            make = wecom_transport if app == "wecom" else wechat_transport
+        def transport(app, settings):
+            make = wecom_transport if app.name == "wecom" else wechat_transport
             return make(
                 "https://api.invalid",
-                app,
+                app.name,
                 settings.wecom_secret,
                 calls_per_minute=1_000_000,
                 http_transport=httpx.MockTransport(respond),
             )
 
-        monkeypatch.setattr(fetching, "_transport", transport)
+        monkeypatch.setattr(App, "transport", transport)
         return asked
 
     return serve_
@@ -287,7 +288,7 @@ def test_the_default_window_goes_from_the_cursor_to_the_end_of_the_day(settings,
     first = default_window(settings, lake, stream, day)
     assert first == Window(dt.datetime(2017, 1, 1, 5, tzinfo=dt.UTC), new_york_midnight)
     row = {"record_key": "1", "op": "upsert", "payload": "{}", "payload_hash": "h", "source": "s"}
-    report = fetching.LoadReport(stream.key, "s", 1, window_end=first.end.isoformat())
+    report = LoadReport(stream.key, "s", 1, window_end=first.end.isoformat())
     lake.admit(lake.arrive_rows(stream, [row], report))
     following = default_window(settings, lake, stream, day + dt.timedelta(days=1))
     # 2017-03-12 is the day clocks change, so this window ends with the 11th as it was before.

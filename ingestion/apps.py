@@ -1,0 +1,21 @@
+"""The apps of the platforms, and every stream with its app and reader. A new API stream is entered here."""
+
+from __future__ import annotations
+
+from ingestion.channels import video_account, wecom
+from ingestion.http import wechat_transport, wecom_transport
+from ingestion.readers import App, Reader
+
+WECOM = App("wecom", "wecom_corp_id", "wecom_secret", "wecom_base_url", wecom_transport)
+SHOP = App("shop", "shop_app_id", "shop_secret", "wechat_base_url", wechat_transport)
+FINDER = App("finder", "finder_app_id", "finder_secret", "wechat_base_url", wechat_transport)
+
+_READERS: tuple[tuple[App, dict[str, Reader]], ...] = (
+    (WECOM, wecom.READERS),
+    (SHOP, video_account.SHOP_READERS),
+    (FINDER, video_account.FINDER_READERS),
+)
+READERS: dict[str, tuple[App, Reader]] = {
+    key: (app, reader) for app, readers in _READERS for key, reader in readers.items()
+}
+APPS: tuple[App, ...] = tuple(dict.fromkeys(app for app, _ in _READERS))
