@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from common.settings import Settings
 from expectations.verdict import Failure
 from orchestration.judged import Judged, digest_of_parts, digest_of_suite
@@ -52,8 +54,12 @@ def test_digest_of_parts__tells_rows_apart_but_not_their_order(tmp_path: Path) -
     assert digest("select * from (values (1, 'a'), (2, 'b'), (2, 'b')) as t(n, s)") != two
 
 
-def test_digest_of_suite__follows_the_file(tmp_path: Path) -> None:
-    (tmp_path / "one.yml").write_text("description: a")
+@pytest.mark.parametrize("changed", ["one.yml", "_base.yml"])
+def test_digest_of_suite__follows_the_file_and_its_base(tmp_path: Path, changed: str) -> None:
+    check = "{type: expect_table_row_count_to_be_between, kwargs: {min_value: 1}, severity: critical, why: a}"
+    (tmp_path / "_base.yml").write_text(f"expectations: [{check}]")
+    (tmp_path / "one.yml").write_text(f"description: a\nbase: _base\nexpectations: [{check}]")
     before = digest_of_suite("one", tmp_path)
-    (tmp_path / "one.yml").write_text("description: b")
+    path = tmp_path / changed
+    path.write_text(path.read_text().replace("why: a", "why: b"))
     assert digest_of_suite("one", tmp_path) != before
