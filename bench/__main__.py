@@ -62,7 +62,9 @@ def p2(customers: int, folder: Path) -> Measure:
     for round_no in range(ROUNDS):
         for path in home.glob("warehouse.duckdb*"):
             path.unlink()
-        shutil.rmtree(home / "published", ignore_errors=True)  # else its unchanged tables are linked, not written
+        shutil.rmtree(
+            home / "published", ignore_errors=True
+        )  # else its unchanged tables are linked, not written
         whole.append(daily_run(home, LAST_DAY))
         target = home / "dbt_target" / "build"
         command = [sys.executable, "-m", "bench.plain", str(target), str(folder / f"plain{round_no}")]

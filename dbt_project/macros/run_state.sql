@@ -94,7 +94,7 @@
 {#- What the answers depend on besides the data: rules, policy, business time zone and the SQL itself. -#}
 {% macro config_hash() %}
     {% set parts = [business_timezone(), var('windows'), var('tags'), var('segments'), var('member_tiers'),
-                    var('identity_limits'), var('identity_blocked_values'), var('wecom_tag_group')] %}
+                    var('identity_types'), var('identity_sources'), var('identity_blocked_values'), var('wecom_tag_group')] %}
     {% for node in graph.nodes.values() | sort(attribute='unique_id') if node.resource_type == 'model' %}
         {% do parts.append(node.unique_id ~ node.checksum.checksum) %}
     {% endfor %}
@@ -128,9 +128,9 @@
 {% endmacro %}
 
 {#- Condition on load_id: the loads this run sees for the first time. Literals, so that only their files are read. -#}
-{% macro is_new_load() -%}
+{% macro is_new_load(column='load_id') -%}
     {%- set state = run_state() -%}
-    load_id > '{{ state.previous_load_id }}' and load_id <= '{{ state.known_load_id }}'
+    {{ column }} > '{{ state.previous_load_id }}' and {{ column }} <= '{{ state.known_load_id }}'
 {%- endmacro %}
 
 {#- Pre-hook of append-only models. -#}

@@ -15,6 +15,7 @@ from common.lake import Lake
 from common.settings import DBT_PROJECT_DIR
 
 COMPARED_SCHEMAS = ("staging", "marts", "activation")
+COMPARED_STATE = "int_identity__"  # what the identity keeps from run to run
 
 
 class DbtHome:
@@ -124,7 +125,11 @@ def _copy(db: duckdb.DuckDBPyConnection, path: Path, side: str) -> set[str]:
         "select schema_name, table_name from duckdb_tables() where database_name = 'warehouse' "
         "union all select schema_name, view_name from duckdb_views() where database_name = 'warehouse'"
     ).fetchall()
-    compared = [(schema, name) for schema, name in names if schema in COMPARED_SCHEMAS]
+    compared = [
+        (schema, name)
+        for schema, name in names
+        if schema in COMPARED_SCHEMAS or name.startswith(COMPARED_STATE)
+    ]
     for schema, name in compared:
         db.execute(f'create table {side}."{schema}.{name}" as from warehouse.{schema}.{name}')
     db.execute("detach warehouse")

@@ -137,24 +137,24 @@ group_members as (
 
 everything as (
 
-    select * from orders
+    select 'order' as source_code, orders.* from orders
     union all
-    select * from gift_receivers
+    select 'gift_receiver' as source_code, gift_receivers.* from gift_receivers
     union all
-    select * from members
+    select 'member' as source_code, members.* from members
     union all
-    select * from coupon_users
+    select 'coupon_use' as source_code, coupon_users.* from coupon_users
     union all
-    select * from claimants
+    select 'aftersale' as source_code, claimants.* from claimants
     union all
-    select * from contacts
+    select 'wecom_contact' as source_code, contacts.* from contacts
     union all
-    select * from group_members
+    select 'wecom_group_member' as source_code, group_members.* from group_members
 
 )
 
-select record_uid, _load_id, _row_no, buyer_key as identifier_key from everything where buyer_key is not null
+select source_code, record_uid, _load_id, _row_no, buyer_key as identifier_key from everything where buyer_key is not null
 union all
-select record_uid, _load_id, _row_no, 'unionid:' || unionid from everything where unionid is not null
+select source_code, record_uid, _load_id, _row_no, 'unionid:' || unionid from everything where unionid is not null
 union all
-select record_uid, _load_id, _row_no, 'phone_hmac:' || phone_hmac from everything where phone_hmac is not null
+select source_code, record_uid, _load_id, _row_no, 'phone_hmac:' || phone_hmac from everything where phone_hmac is not null

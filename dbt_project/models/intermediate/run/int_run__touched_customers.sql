@@ -41,16 +41,16 @@ touched_identifiers as (
 
 ),
 
+-- Customers that an identifier came to or left, by their anchors.
 moved as (
 
-    select
-        identity_before.customer_id as customer_id_before,
-        identity_now.customer_id as customer_id_now
-    from {{ ref('int_identity__before') }} as identity_before
-    full outer join {{ ref('bridge_customer_identities') }} as identity_now
-        on identity_now.identifier_key = identity_before.identifier_key
-    cross join clock
-    where clock.is_rebuild or identity_before.customer_id is distinct from identity_now.customer_id
+    select anchor_no
+    from {{ ref('int_run__components') }}
+    where anchor_no_before is null or anchor_no_before <> anchor_no
+    union
+    select anchor_no_before
+    from {{ ref('int_run__components') }}
+    where anchor_no_before <> anchor_no
 
 )
 
@@ -59,6 +59,6 @@ from touched_identifiers
 inner join {{ ref('bridge_customer_identities') }} as identity_now
     on identity_now.identifier_key = touched_identifiers.identifier_key
 union
-select customer_id_before from moved where customer_id_before is not null
-union
-select customer_id_now from moved where customer_id_now is not null
+select {{ customer_id_of('anchors.identifier_key') }}
+from moved
+inner join {{ ref('int_identity__identifiers') }} as anchors on anchors.identifier_no = moved.anchor_no

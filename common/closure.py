@@ -1,0 +1,97 @@
+"""Groups of connected identifiers, and groups that a limit splits. Pure functions over numpy arrays.
+
+Node numbers follow the order of loading and a group is named by its smallest number, so that a group keeps its name
+when it grows by later nodes, and parts that come apart get back the names they had.
+
+scipy walks 7.5 M edges over 10 M nodes in 1.3 s, against 8.5 s of `with recursive ... using key` in DuckDB and 22 s of
+iterated min-labels (measured 2026-11-21); elsewhere than on one machine the same answer comes from iterated min-labels.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.int64]
+Columns = Mapping[str, npt.NDArray[Any]]
+
+
+def connected(nodes: Numbers, a: Numbers, b: Numbers) -> Numbers:
+    """Return, per node, the smallest node that edges (a[i], b[i]) connect it with, to full closure.
+
+    ``nodes`` are sorted, distinct, and hold both ends of every edge.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not len(nodes):
+        return nodes.astype(np.int64)
+    rows, columns = positions(nodes, a), positions(nodes, b)
+    ones = np.ones(len(rows), dtype=np.int8)
+    graph = coo_array((ones, (rows, columns)), shape=(len(nodes), len(nodes)))
+    count, labels = connected_components(graph, directed=False)
+    # Nodes are sorted: the first one of a label is its smallest.
+    first = np.full(count, len(nodes), dtype=np.int64)
+    np.minimum.at(first, labels, np.arange(len(nodes), dtype=np.int64))
+    return nodes[first[labels]]
+
+
+def over_limit(nodes: Numbers, components: Numbers, capped: Columns) -> Numbers:
+    """Return the nodes of components that hold more nodes of one kind than the kind's limit.
+
+    ``capped`` has a row per node of a limited kind: identifier_no, type_rank, most_per_customer.
+    """
+    if not len(capped["identifier_no"]):
+        return nodes[:0]
+    owner = components[positions(nodes, capped["identifier_no"])]
+    pairs = np.stack([owner, capped["type_rank"].astype(np.int64)], axis=1)
+    found, first, counts = np.unique(pairs, axis=0, return_index=True, return_counts=True)
+    crowded = np.unique(found[counts > capped["most_per_customer"][first], 0])
+    return nodes[np.isin(components, crowded)] if len(crowded) else nodes[:0]
+
+
+def split(nodes: Numbers, components: Numbers, crowded: Numbers, ranked: Columns, capped: Columns) -> Numbers:
+    """Return the components with the crowded ones cut where an edge would break a limit.
+
+    The edges of ``ranked`` (a, b; only those among ``crowded``) are let in one after the other, in their order; one
+    that would join two parts holding together more of a kind than its limit is left out. The result depends on the
+    edges of a component alone, so looking at few components again gives what looking at all of them gives.
+    """
+    kind_of = {
+        int(number): (int(kind), int(most))
+        for number, kind, most in zip(
+            capped["identifier_no"], capped["type_rank"], capped["most_per_customer"], strict=True
+        )
+    }
+    parent = {number: number for number in crowded.tolist()}
+    held = {number: Counter({kind_of[number]: 1}) for number in parent if number in kind_of}
+
+    def root(number: int) -> int:
+        while parent[number] != number:
+            parent[number] = parent[parent[number]]
+            number = parent[number]
+        return number
+
+    for left, right in zip(ranked["a"].tolist(), ranked["b"].tolist(), strict=True):
+        # The smaller number stays the root: a part is named by its earliest node.
+        older, newer = sorted((root(left), root(right)))
+        if older == newer:
+            continue
+        together = held.get(older, Counter()) + held.get(newer, Counter())
+        if all(count <= most for (_, most), count in together.items()):
+            parent[newer] = older
+            held[older] = together
+    result = components.copy()
+    result[positions(nodes, crowded)] = [root(number) for number in crowded.tolist()]
+    return result
+
+
+def positions(nodes: Numbers, wanted: npt.NDArray[Any]) -> Numbers:
+    """Return where each wanted number stands in the sorted ``nodes``."""
+    if int(nodes[-1]) - int(nodes[0]) + 1 == len(nodes):  # no gaps: a subtraction instead of a search
+        return wanted.astype(np.int64) - int(nodes[0])
+    return np.searchsorted(nodes, wanted).astype(np.int64)

@@ -1,0 +1,78 @@
+{#- A table of the identity as the previous run left it, empty where there is nothing to build on. Ends in a WHERE. -#}
+{% macro select_from_before(name, columns) -%}
+    {%- set before = load_relation(api.Relation.create(database=target.database, schema='intermediate', identifier=name)) if execute -%}
+    {%- if before and not run_state().is_rebuild -%}
+        select {{ columns.keys() | join(', ') }} from {{ before }} where 1 = 1
+    {%- else -%}
+        select * from (
+            select
+            {%- for column, type in columns.items() %}
+            cast(null as {{ type }}) as {{ column }}{{ "," if not loop.last }}
+            {%- endfor %}
+        ) as nothing
+        where 1 = 0
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Why a value never joins anybody, by the list in dbt_project.yml; null when it may. -#}
+{% macro blocked_reason(identifier_key) -%}
+    {%- set blocked = var('identity_blocked_values') -%}
+    {%- if blocked -%}
+    case
+        {%- for each in blocked %}
+        when {{ identifier_key }} = {{ sql_value(each.identifier_key, 'text', 'vars.identity_blocked_values') }}
+            then {{ sql_value(each.reason, 'text', 'vars.identity_blocked_values') }}
+        {%- endfor %}
+    end
+    {%- else -%}
+    cast(null as varchar)
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Siyu's own id of a customer: a digest of her earliest-loaded identifier. -#}
+{% macro customer_id_of(anchor_key) -%}
+    'c' || substr(md5({{ anchor_key }}), 1, 20)
+{%- endmacro %}
+
+{#- Pre-hooks of the identity's state: what this run looks at again is forgotten first. -#}
+{% macro forget_records_seen_anew() %}{{ _forget('record_uid', 'int_run__record_identifiers') }}{% endmacro %}
+{% macro forget_recounted_identifiers() %}
+    {%- if is_incremental() -%}
+        {%- if run_state().is_rebuild -%}
+            delete from {{ this }}
+        {%- else -%}
+            delete from {{ this }} where identifier_no in (
+                select identifier_no from {{ ref('int_run__links_before') }}
+                union all
+                select links.identifier_no
+                from {{ ref('int_identity__links') }} as links
+                where links.record_uid in (select record_uid from {{ ref('int_run__record_identifiers') }})
+            )
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+{% macro forget_recomputed_components() %}{{ _forget('identifier_no', 'int_run__components') }}{% endmacro %}
+{% macro forget_recomputed_identities() %}
+    {%- if is_incremental() -%}
+        {%- if run_state().is_rebuild -%}
+            delete from {{ this }}
+        {%- else -%}
+            delete from {{ this }} where identifier_key in (
+                select identifiers.identifier_key
+                from {{ ref('int_identity__identifiers') }} as identifiers
+                inner join {{ ref('int_run__components') }} as components
+                    on components.identifier_no = identifiers.identifier_no
+            )
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+{% macro _forget(column, scratch) %}
+    {%- if is_incremental() -%}
+        {%- if run_state().is_rebuild -%}
+            delete from {{ this }}
+        {%- else -%}
+            delete from {{ this }} where {{ column }} in (select {{ column }} from {{ ref(scratch) }})
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}

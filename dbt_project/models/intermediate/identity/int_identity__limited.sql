@@ -1,0 +1,41 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append', on_schema_change='fail',
+    pre_hook="{{ forget_recounted_identifiers() }}"
+) }}
+-- depends_on: {{ ref('int_run__limited_before') }}
+
+-- A value that stands beside too many others (the phone of a store's tablet) joins nobody: the brake.
+with candidates as (
+
+    select links.identifier_no
+    from {{ ref('int_identity__links') }} as links
+    where links.record_uid in (select record_uid from {{ ref('int_run__record_identifiers') }})
+    union
+    select identifier_no
+    from {{ ref('int_run__links_before') }}
+
+),
+
+shared as (
+
+    select
+        links.identifier_no,
+        links.record_uid,
+        types.most_beside
+    from candidates
+    inner join {{ ref('int_identity__identifiers') }} as identifiers
+        on identifiers.identifier_no = candidates.identifier_no
+    inner join {{ ref('int_identity__type_policy') }} as types
+        on types.identifier_type = identifiers.identifier_type and types.most_beside is not null
+    inner join {{ ref('int_identity__links') }} as links on links.identifier_no = candidates.identifier_no
+
+)
+
+select
+    shared.identifier_no,
+    count(distinct companions.identifier_no) as companion_count
+from shared
+inner join {{ ref('int_identity__links') }} as companions
+    on companions.record_uid = shared.record_uid and companions.identifier_no <> shared.identifier_no
+group by shared.identifier_no, shared.most_beside
+having count(distinct companions.identifier_no) > shared.most_beside

@@ -1,0 +1,78 @@
+"""One row per identifier looked at again: its component, and the earliest-loaded identifier of its customer (anchor).
+
+A component is what the edges join, to full closure. A customer is a component, or a part of it where a limit of the
+policy (one unionid per customer) refuses an edge.
+"""
+
+from common.closure import connected, over_limit, split
+
+NODES = """
+select identifier_no from touched union select identifier_no from before order by identifier_no
+"""
+EDGES = """
+select links.hub_no as a, links.identifier_no as b
+from links
+semi join nodes on nodes.identifier_no = links.identifier_no
+anti join limited on limited.identifier_no = links.identifier_no
+anti join limited as limited_hubs on limited_hubs.identifier_no = links.hub_no
+where links.hub_no <> links.identifier_no
+"""
+CAPPED = """
+select identifiers.identifier_no, types.type_rank, types.most_per_customer
+from identifiers
+inner join types on types.identifier_type = identifiers.identifier_type and types.most_per_customer is not null
+semi join nodes on nodes.identifier_no = identifiers.identifier_no
+order by identifiers.identifier_no
+"""
+# The order in which edges are let in: the most trusted source, the strongest type, then the earliest loaded.
+RANKED_EDGES = """
+select links.hub_no as a, links.identifier_no as b
+from links
+semi join suspects on suspects.identifier_no = links.identifier_no
+inner join identifiers on identifiers.identifier_no = links.identifier_no
+inner join types on types.identifier_type = identifiers.identifier_type
+inner join sources on sources.source_code = links.source_code
+anti join limited on limited.identifier_no = links.identifier_no
+anti join limited as limited_hubs on limited_hubs.identifier_no = links.hub_no
+where links.hub_no <> links.identifier_no
+group by links.hub_no, links.identifier_no, types.type_rank
+order by min(sources.source_rank), types.type_rank, links.hub_no, links.identifier_no
+"""
+RESULT = """
+select now.identifier_no, now.component_no, now.anchor_no, before.anchor_no as anchor_no_before
+from now
+left join before on before.identifier_no = now.identifier_no
+"""
+
+
+def model(dbt, session):
+    dbt.config(materialized="table")
+    return closure(
+        session,
+        touched=dbt.ref("int_run__touched_identifiers"),
+        before=dbt.ref("int_run__components_before"),
+        links=dbt.ref("int_identity__links"),
+        limited=dbt.ref("int_identity__limited"),
+        identifiers=dbt.ref("int_identity__identifiers"),
+        types=dbt.ref("int_identity__type_policy"),
+        sources=dbt.ref("int_identity__source_policy"),
+    )
+
+
+def closure(session, touched, before, links, limited, identifiers, types, sources):
+    """Queries find relations and Arrow tables by the names they have here."""
+    import pyarrow as pa
+
+    numbers = session.query(NODES).fetchnumpy()["identifier_no"]
+    nodes = pa.table({"identifier_no": numbers})
+    edges = session.query(EDGES).fetchnumpy()
+    components = connected(numbers, edges["a"], edges["b"])
+    anchors = components
+    capped = session.query(CAPPED).fetchnumpy()
+    crowded = over_limit(numbers, components, capped)
+    if len(crowded):
+        suspects = pa.table({"identifier_no": crowded})
+        ranked = session.query(RANKED_EDGES).fetchnumpy()
+        anchors = split(numbers, components, crowded, ranked, capped)
+    now = pa.table({"identifier_no": numbers, "component_no": components, "anchor_no": anchors})
+    return session.query(RESULT).to_arrow_table()
