@@ -38,7 +38,7 @@ class Coupon:
             return WAITING
         if until <= self.end + 7 * _DAY:
             return VALID
-        return VOID if until <= self.end + 90 * _DAY else DELETED
+        return VOID if until <= self.end + 180 * _DAY else DELETED
 
 
 def _quarter(number: int) -> tuple[int, int]:

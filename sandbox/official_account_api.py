@@ -20,9 +20,8 @@ _MOST_USERS_A_CALL = 100
 class OfficialAccountApi:
     """Handlers over one desk; each returns what the contract says, errors as ``ApiError``."""
 
-    def __init__(self, desk: Desk, *, openids_a_page: int = OPENIDS_A_PAGE) -> None:
+    def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.openids_a_page = openids_a_page
 
     def routes(self) -> dict[tuple[str, str], tuple[Any, str]]:
         """Return {(method, path): (handler, app whose token is needed)}."""
@@ -43,7 +42,7 @@ class OfficialAccountApi:
         order = list(self._all)
         begin = order.index(after) + 1 if after else 0
         left = [openid for openid in order[begin:] if self._all[openid].follows(until)]
-        page = left[: self.openids_a_page]
+        page = left[:OPENIDS_A_PAGE]
         total = sum(each.follows(until) for each in self._all.values())
         content: dict[str, Any] = {
             "total": total,
