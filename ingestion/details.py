@@ -15,6 +15,8 @@ from ingestion.records import Refused, UnreadableRecordError
 
 FEW_REFUSED = 20
 MOST_REFUSED_SHARE = 0.05
+# Of what is asked for once more many may be gone for good, and must not stop what is new for ever.
+MOST_REFUSED_AGAIN_SHARE = 0.9
 
 T = TypeVar("T")
 
@@ -23,8 +25,26 @@ class TooManyRefusedError(RuntimeError):
     """The platform refused so many records that the fetch cannot count as done."""
 
 
+def details_by_id(
+    call: Callable[[str], Any], fresh: Iterable[Any], again: Iterable[Any], id_name: str
+) -> Iterator[Any]:
+    """Yield ``call(id)`` for each id once: the fresh ones, then those known before and asked for again.
+
+    Raises:
+        TooManyRefusedError: more than 20 and more than 5 % of the fresh ones were refused, or 90 % of the others.
+        ApiError, TransportError: what concerns more than the one record.
+    """
+    seen = set[str]()
+    for ids, share in ((fresh, MOST_REFUSED_SHARE), (again, MOST_REFUSED_AGAIN_SHARE)):
+        yield from each_detail(call, _new_ones(ids, seen), lambda each: {id_name: each}, share=share)
+
+
 def each_detail(
-    call: Callable[[T], Any], things: Iterable[T], describe: Callable[[T], dict[str, Any]]
+    call: Callable[[T], Any],
+    things: Iterable[T],
+    describe: Callable[[T], dict[str, Any]],
+    *,
+    share: float = MOST_REFUSED_SHARE,
 ) -> Iterator[Any]:
     """Yield ``call(thing)`` in order, a few at a time; a ``Refused`` of ``describe(thing)`` where refused.
 
@@ -32,7 +52,7 @@ def each_detail(
         TooManyRefusedError: see ``tolerated``.
         ApiError, TransportError: what concerns more than the one record (token, rights, limits, network).
     """
-    return tolerated(each_in_parallel(lambda thing: asked_for(call, thing, describe), things))
+    return tolerated(each_in_parallel(lambda thing: asked_for(call, thing, describe), things), share=share)
 
 
 def asked_for(call: Callable[[T], Any], thing: T, describe: Callable[[T], dict[str, Any]]) -> Any:
@@ -49,12 +69,12 @@ def asked_for(call: Callable[[T], Any], thing: T, describe: Callable[[T], dict[s
         return Refused(describe(thing), reason_of(error))
 
 
-def tolerated(found: Iterable[Any]) -> Iterator[Any]:
+def tolerated(found: Iterable[Any], *, share: float = MOST_REFUSED_SHARE) -> Iterator[Any]:
     """Yield what was found, ``Refused`` ones included, as long as those are few.
 
     Raises:
-        TooManyRefusedError: at the end, when more than 20 and more than 5 % were refused; at once, when
-            nothing but refusals has come so far.
+        TooManyRefusedError: at the end, when more than 20 and more than ``share`` of all were refused; at once,
+            when nothing but refusals has come so far.
     """
     asked = refused = 0
     for each in found:
@@ -64,7 +84,7 @@ def tolerated(found: Iterable[Any]) -> Iterator[Any]:
             if refused > FEW_REFUSED and refused == asked:
                 raise too_many(refused, asked, last)
         yield each
-    if refused > FEW_REFUSED and refused > MOST_REFUSED_SHARE * asked:
+    if refused > FEW_REFUSED and refused > share * asked:
         raise too_many(refused, asked, last)
 
 
@@ -90,9 +110,16 @@ def object_in(answer: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
+def _new_ones(ids: Iterable[Any], seen: set[str]) -> Iterator[str]:
+    for each in map(str, ids):
+        if each not in seen:
+            seen.add(each)
+            yield each
+
+
 def too_many(refused: int, asked: int, last: str) -> TooManyRefusedError:
     """Return the error that says how many were refused, and why the last one was."""
     return TooManyRefusedError(
-        f"expected at most {MOST_REFUSED_SHARE:.0%} of the records to be refused, got {refused:,} of {asked:,}, "
+        f"expected a few of the records to be refused, got {refused:,} of {asked:,}, "
         f"the last one with {last}; nothing of this window was landed, run again when the platform answers"
     )

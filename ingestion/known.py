@@ -27,16 +27,25 @@ def refused_records(lake: Lake, stream: Stream, id_name: str) -> list[dict[str, 
     They are worth asking for again, a few times: a platform's list is sometimes ahead of its details, and the
     window they belong to is not asked for again. ``id_name`` is the field of the record that is the stream's key.
     """
+    refusals = _refusals(lake, stream, id_name)
+    return [json.loads(record) for _, record, times in refusals if times < REFUSED_TRIES]
+
+
+def given_up_keys(lake: Lake, stream: Stream, id_name: str) -> set[str]:
+    """Return the keys that the platform refused so often since it last gave them that nobody asks any more."""
+    return {key for key, _, times in _refusals(lake, stream, id_name) if times >= REFUSED_TRIES}
+
+
+def _refusals(lake: Lake, stream: Stream, id_name: str) -> list[tuple[str, str, int]]:
     names = {
         "refused": _literal(lake.glob(STREAMS["quarantine/rows"])),
         "parts": _literal(lake.glob(stream)),
         "channel": _literal(stream.channel),
         "stream": _literal(stream.name),
         "path": _literal(f"$.{id_name}"),
-        "tries": REFUSED_TRIES,
     }
     with connect() as db:
-        return [json.loads(row[0]) for row in db.execute(_REFUSED_SQL.format(**names)).fetchall()]
+        return db.execute(_REFUSED_SQL.format(**names)).fetchall()
 
 
 def carry_over(lake: Lake, stream: Stream, folder: Path) -> int:
@@ -73,12 +82,11 @@ landed as (
     from read_parquet({parts}, hive_partitioning = true, hive_types = {{'load_id': varchar}})
     group by record_key
 )
-select max(refused.record) as record
+select refused.id, max(refused.record) as record, count(distinct refused.load_id) as times
 from refused
 left join landed on landed.record_key = refused.id
 where refused.id is not null and refused.load_id > coalesce(landed.load_id, '')
 group by refused.id
-having count(distinct refused.load_id) < {tries}
 order by refused.id
 """
 _CARRY_SQL = """

@@ -40,7 +40,7 @@ def shop_days(transport: Transport, window: Window) -> Iterator[Any]:
         elif answer.get("data"):
             yield {"ds": day, "data": answer["data"]}
         else:
-            _log.warning("%s: no figures for %s yet; asked for again for a week", SHOP_DAY, day)
+            _log.info("%s: no figures for %s yet; asked for again for a week", SHOP_DAY, day)
 
 
 def finder_days(transport: Transport, window: Window) -> Iterator[Any]:

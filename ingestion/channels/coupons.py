@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from common.streams import STREAMS
-from ingestion.details import each_detail, object_in
+from ingestion.details import details_by_id, object_in
 from ingestion.http import Transport
-from ingestion.known import living_values
+from ingestion.known import given_up_keys, living_values
 from ingestion.paging import pages_by_number
 from ingestion.readers import Question, Reader
 from ingestion.records import with_text_ids
@@ -27,30 +27,23 @@ def coupons(transport: Transport, known: Iterable[str] = ()) -> Iterator[Any]:
     No full scan in the lake's sense: whether deleted coupons stay listed is not documented, and a list that
     moves while it is paged by number may skip one.
     """
-
-    def ids() -> Iterator[str]:
-        seen = set[str]()
-        for page in pages_by_number(transport, COUPONS, {}, "coupons", size=_COUPONS_A_PAGE):
-            for coupon_id in (str(each["coupon_id"]) for each in page):
-                if coupon_id not in seen:
-                    seen.add(coupon_id)
-                    yield coupon_id
-        yield from (each for each in known if each not in seen)
+    pages = pages_by_number(transport, COUPONS, {}, "coupons", size=_COUPONS_A_PAGE)
+    listed = (each["coupon_id"] for page in pages for each in page)
 
     def detail(coupon_id: str) -> dict[str, Any]:
         answer = transport.post(COUPON, {"coupon_id": coupon_id})
         return with_text_ids(object_in(answer, "coupon"))
 
-    yield from each_detail(detail, ids(), lambda coupon_id: {"coupon_id": coupon_id})
+    yield from details_by_id(detail, listed, known, "coupon_id")
 
 
 def _coupons(question: Question) -> Iterator[Any]:
+    lake, stream = question.lake, STREAMS["video_account/coupons"]
     final = ", ".join(f"'{status}'" for status in FINAL_STATUSES)
     living = f"coalesce(payload ->> '$.status', '') not in ({final})"
-    return coupons(
-        question.transport,
-        living_values(question.lake, STREAMS["video_account/coupons"], "record_key", living),
-    )
+    given_up = given_up_keys(lake, stream, "coupon_id")
+    known = [each for each in living_values(lake, stream, "record_key", living) if each not in given_up]
+    return coupons(question.transport, known)
 
 
 READERS: dict[str, Reader] = {"video_account/coupons": _coupons}

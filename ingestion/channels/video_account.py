@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from common.streams import STREAMS
-from ingestion.details import each_detail, object_in
+from ingestion.details import details_by_id, each_detail, object_in
 from ingestion.http import Transport
-from ingestion.known import living_values, refused_records
+from ingestion.known import given_up_keys, living_values, refused_records
 from ingestion.paging import pages_by_next_key
 from ingestion.platform_days import days_touched, ds
 from ingestion.readers import Question, Reader
@@ -88,22 +88,20 @@ def shop_orders(transport: Transport, window: Window, refused: Iterable[str] = (
     what has been updated since it ended is in no update window of it. ``refused`` ones are asked for again.
     """
 
-    def ids() -> Iterator[str]:
-        seen = set[str]()
+    def ids() -> Iterator[Any]:
         backfill = window.end - window.start > _LONGEST_ORDER_WINDOW
         for by in ("create_time_range", "update_time_range") if backfill else ("update_time_range",):
             for piece in window.split(_LONGEST_ORDER_WINDOW):
                 start, end = piece.seconds
                 asked = {"page_size": _ORDERS_A_PAGE, by: {"start_time": start, "end_time": end}}
                 for page in pages_by_next_key(transport, ORDERS, asked, "order_id_list"):
-                    yield from _new_ones(page, seen)
-        yield from _new_ones(refused, seen)
+                    yield from page
 
     def detail(order_id: str) -> dict[str, Any]:
         answer = transport.post(ORDER, {"order_id": order_id, "encode_sensitive_info": True})
         return with_text_ids(object_in(answer, "order"))
 
-    yield from each_detail(detail, ids(), lambda order_id: {"order_id": order_id})
+    yield from details_by_id(detail, ids(), refused, "order_id")
 
 
 def aftersales(transport: Transport, window: Window, again: Iterable[str]) -> Iterator[Any]:
@@ -112,27 +110,18 @@ def aftersales(transport: Transport, window: Window, again: Iterable[str]) -> It
     The list knows creation times only: one opened weeks ago and settled today shows up in no window.
     """
 
-    def ids() -> Iterator[str]:
-        seen = set[str]()
+    def ids() -> Iterator[Any]:
         for piece in window.split(_LONGEST_AFTERSALE_WINDOW):
             start, end = piece.seconds
             asked = {"begin_create_time": start, "end_create_time": end}
             for page in pages_by_next_key(transport, AFTERSALES, asked, "after_sale_order_id_list"):
-                yield from _new_ones(page, seen)
-        yield from _new_ones(again, seen)
+                yield from page
 
     def detail(aftersale_id: str) -> dict[str, Any]:
         answer = transport.post(AFTERSALE, {"after_sale_order_id": aftersale_id})
         return with_text_ids(object_in(answer, "after_sale_order"))
 
-    yield from each_detail(detail, ids(), lambda aftersale_id: {"after_sale_order_id": aftersale_id})
-
-
-def _new_ones(ids: Iterable[Any], seen: set[str]) -> Iterator[str]:
-    for each in map(str, ids):
-        if each not in seen:
-            seen.add(each)
-            yield each
+    yield from details_by_id(detail, ids(), again, "after_sale_order_id")
 
 
 def _decoded(blob: Any) -> Any:
@@ -172,8 +161,10 @@ def _aftersales(question: Question) -> Iterator[Any]:
     stream = STREAMS["video_account/aftersales"]
     final = ", ".join(f"'{status}'" for status in FINAL_AFTERSALE_STATUSES)
     unsettled = f"coalesce(payload ->> '$.status', '') not in ({final})"
+    given_up = given_up_keys(question.lake, stream, "after_sale_order_id")
     refused = refused_records(question.lake, stream, "after_sale_order_id")
-    again = living_values(question.lake, stream, "record_key", unsettled)
+    open_ones = living_values(question.lake, stream, "record_key", unsettled)
+    again = [each for each in open_ones if each not in given_up]
     again += [each["after_sale_order_id"] for each in refused]
     return aftersales(question.transport, question.window, again)
 

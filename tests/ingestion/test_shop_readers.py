@@ -20,6 +20,7 @@ from tests.ingestion.conftest import Answer, landed, rows_of
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 ORDERS, LIVES = "video_account/shop_orders", "video_account/lives"
+AFTERSALES = "video_account/aftersales"
 SHOP_DAYS, FINDER_DAYS = "video_account/shop_days", "video_account/finder_days"
 NO_SUCH_ORDER = {"errcode": 100002, "errmsg": "order not exist rid: 1"}
 DAY = dt.timedelta(days=1)
@@ -90,6 +91,27 @@ def test_what_stays_refused_is_given_up_at_last(wechat, apps, lake):
         admitted(lake, fetch(apps, lake, ORDERS, window=window(NOON + number * DAY)))
         ids.clear()
     assert sum("order_id" in body for _, body in asked) == REFUSED_TRIES
+
+
+def test_open_aftersales_that_are_gone_do_not_stop_the_new_ones_for_ever(wechat, apps, lake):
+    opened, gone = [str(number) for number in range(30)], set[str]()
+
+    def answer(name, body):
+        if "after_sale_order_id" not in body:
+            return {"after_sale_order_id_list": opened, "has_more": False}
+        if body["after_sale_order_id"] in gone:
+            return NO_SUCH_ORDER
+        return {"after_sale_order": {"after_sale_order_id": body["after_sale_order_id"], "status": "OPEN"}}
+
+    asked = wechat(answer)
+    admitted(lake, fetch(apps, lake, AFTERSALES, window=window()))
+    gone |= set(opened[:25])
+    opened[:] = ["new"]
+    for number in range(1, REFUSED_TRIES + 2):
+        arrivals = fetch(apps, lake, AFTERSALES, window=window(NOON + number * DAY))
+        assert "new" in {row["record_key"] for row in rows_of(arrivals[0])}
+        admitted(lake, arrivals)
+    assert sum(body.get("after_sale_order_id") == "0" for _, body in asked) == 1 + REFUSED_TRIES
 
 
 def test_many_refused_orders_fail_the_stream(wechat, apps, lake):
