@@ -58,6 +58,19 @@ class Settings(BaseSettings):
     shop_secret: SecretStr | None = None
     finder_app_id: str | None = None
     finder_secret: SecretStr | None = None
+    official_app_id: str | None = None
+    official_secret: SecretStr | None = None
+    miniprogram_app_id: str | None = None
+    miniprogram_secret: SecretStr | None = None
+    payments_rescan_days: int = Field(
+        default=45, ge=0, description="How many days of mini-program payments are read again each time"
+    )
+    payments_window_days: int = Field(
+        default=1, ge=1, description="Days of payments asked for in one window; the limit is not documented"
+    )
+    payments_page_size: int = Field(
+        default=100, ge=1, description="Payments a page; the platform's limit is not documented"
+    )
     api_calls_per_minute: int = Field(default=2000, ge=1, description="Calls a minute to one API of one app")
 
     activation_mode: str = Field(default="dry_run", description="dry_run or live")

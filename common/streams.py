@@ -142,17 +142,29 @@ _VIDEO_ACCOUNT = (
     _records("video_account", "lives", "export_id", windowed=True),
     _records("video_account", "shop_orders", "order_id", windowed=True),
     _records("video_account", "aftersales", "after_sale_order_id", windowed=True),
+    _records("video_account", "leads", "lead_id"),
+    _records("video_account", "shop_days", "ds", windowed=True),
+    _records("video_account", "finder_days", "ds", "seller_id", windowed=True),
+    _records("video_account", "coupons", "coupon_id"),
 )
 _MINIPROGRAM = (
     Stream("miniprogram", "orders", _ORDERS),
     Stream("miniprogram", "order_lines", _ORDER_LINES),
     Stream("miniprogram", "coupon_uses", _COUPON_USES),
     Stream("miniprogram", "members", _MEMBERS),
+    _records("miniprogram", "payments", "transaction_id", windowed=True),
 )
-_ALL = (*_WECOM, *_VIDEO_ACCOUNT, *_MINIPROGRAM, Stream("quarantine", "rows", _QUARANTINE))
+_OFFICIAL_ACCOUNT = (_records("official_account", "followers", "openid", complete=True),)
+_ALL = (
+    *_WECOM,
+    *_VIDEO_ACCOUNT,
+    *_MINIPROGRAM,
+    *_OFFICIAL_ACCOUNT,
+    Stream("quarantine", "rows", _QUARANTINE),
+)
 
 STREAMS: dict[str, Stream] = {stream.key: stream for stream in _ALL}
-CHANNELS: tuple[str, ...] = ("video_account", "miniprogram", "wecom")
+CHANNELS: tuple[str, ...] = ("video_account", "miniprogram", "wecom", "official_account")
 
 
 def streams_of(channel: str) -> list[Stream]:

@@ -92,9 +92,9 @@ class Transport:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def get(self, path: str) -> dict[str, Any]:
+    def get(self, path: str, query: dict[str, str] | None = None) -> dict[str, Any]:
         """GET with the token. See ``post`` for what is raised."""
-        return self._with_token("GET", path, None)
+        return self._with_token("GET", path, None, query)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """POST a JSON body with the token and return the answer.
@@ -121,15 +121,17 @@ class Transport:
                 return self._once(method, path, params, body)
         raise AssertionError("stamina ends with an answer or an exception")
 
-    def _with_token(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    def _with_token(
+        self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         if self.tokens is None:
             raise TransportError(f"{path}: expected a token source; use wecom_transport", retry=False)
         token = self.tokens.get()
         try:
-            return self.call(method, path, params={"access_token": token}, body=body)
+            return self.call(method, path, params={**(query or {}), "access_token": token}, body=body)
         except TokenStaleError:
             token = self.tokens.replace(token)
-        return self.call(method, path, params={"access_token": token}, body=body)
+        return self.call(method, path, params={**(query or {}), "access_token": token}, body=body)
 
     def _once(
         self, method: str, path: str, params: dict[str, str] | None, body: dict[str, Any] | None

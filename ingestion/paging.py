@@ -1,4 +1,4 @@
-"""The two ways the APIs page, and detail calls a few at a time."""
+"""The ways the APIs page, and detail calls a few at a time."""
 
 from __future__ import annotations
 
@@ -38,19 +38,50 @@ def pages_by_cursor(transport: Transport, path: str, body: dict[str, Any], items
 def pages_by_next_key(
     transport: Transport, path: str, body: dict[str, Any], items: str
 ) -> Iterator[list[Any]]:
-    """Yield the lists under ``items``, until ``has_more`` is false.
+    """Yield the lists under ``items``, until ``has_more`` is false. See ``pages_by_key``."""
+    return pages_by_key(transport, path, body, items)
+
+
+def pages_by_key(
+    transport: Transport,
+    path: str,
+    body: dict[str, Any],
+    items: str,
+    *,
+    key: str = "next_key",
+    more: str = "has_more",
+) -> Iterator[list[Any]]:
+    """Yield the lists under ``items``, sending back ``key`` of each answer, until ``more`` is false.
 
     Raises:
         PagingError: there is more, but the server gives no key, or one it gave before.
     """
-    key, seen = "", set[str]()
+    position, seen = "", set[str]()
     while True:
-        answer = transport.post(path, {**body, "next_key": key})
+        answer = transport.post(path, {**body, key: position})
         yield answer.get(items) or []
-        if not answer.get("has_more"):
+        if not answer.get(more):
             return
-        key = answer.get("next_key") or ""
-        _must_be_new(path, key, seen)
+        position = answer.get(key) or ""
+        _must_be_new(path, position, seen)
+
+
+def pages_by_number(
+    transport: Transport, path: str, body: dict[str, Any], items: str, *, size: int
+) -> Iterator[list[Any]]:
+    """Yield the lists under ``items``, by ``page`` and ``page_ctx``, until the pages cover ``total_num``.
+
+    An empty page is no end. Without ``total_num`` a page that is not full is the last.
+    """
+    number, context = 1, ""
+    while True:
+        answer = transport.post(path, {**body, "page": number, "page_size": size, "page_ctx": context})
+        page = answer.get(items) or []
+        yield page
+        total = answer.get("total_num")
+        if len(page) < size if total is None else number * size >= int(total):
+            return
+        number, context = number + 1, answer.get("page_ctx") or ""
 
 
 def each_in_parallel(call: Callable[[T], R], things: Iterable[T], *, workers: int = IN_FLIGHT) -> Iterator[R]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -16,11 +17,20 @@ _BATCH = 1000
 
 _PHONES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "wecom/contacts": lambda payload: payload["follow_info"].get("remark_mobiles") or [],
+    "video_account/leads": lambda payload: lead_answers(payload),
 }
 
 
 class UnreadableRecordError(ValueError):
     """A record that cannot be kept as a row; it goes to quarantine with this text as the reason."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A record that the platform would not give: what it was asked for, and why not. It goes to quarantine."""
+
+    record: dict[str, Any]
+    reason: str
 
 
 class RecordBatches:
@@ -32,9 +42,12 @@ class RecordBatches:
         self._stream, self._source, self._pii_key = stream, source, pii_key
 
     def tables(self, payloads: Iterable[Any]) -> Iterator[pa.Table]:
-        """Yield the readable payloads as tables of up to 1,000 rows."""
+        """Yield the readable payloads as tables of up to 1,000 rows; ``Refused`` ones are no rows."""
         pending: list[dict[str, Any]] = []
         for number, payload in enumerate(payloads, start=1):
+            if isinstance(payload, Refused):
+                self._refuse(number, payload.record, payload.reason)
+                continue
             try:
                 pending.append(self._row(payload))
             except UnreadableRecordError as error:
@@ -107,3 +120,25 @@ def payload_hash(payload: Any) -> str:
     """Return the sha256 that tells versions of a payload apart; the order of its fields does not count."""
     canonical = json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def lead_answers(payload: dict[str, Any]) -> list[str]:
+    """Return the texts somebody typed into a lead form (留资): the form's maker words the question for the phone.
+
+    Lists, such as the answer to the question for the city, hold no phone and are left out.
+    """
+    typed = [each.get("value") for each in payload.get("leads_data") or [] if isinstance(each, dict)]
+    return [str(value) for value in [payload.get("phone"), *typed] if isinstance(value, str | int) and value]
+
+
+def with_text_ids(value: Any) -> Any:
+    """Return the value with every whole number under a name in ``_id`` as text, at any depth.
+
+    Ids beyond 2^53 come as text or as bare numbers; a later reader must not take them for floats.
+    """
+    if isinstance(value, dict):
+        return {
+            name: str(item) if name.endswith("_id") and isinstance(item, int) else with_text_ids(item)
+            for name, item in value.items()
+        }
+    return [with_text_ids(item) for item in value] if isinstance(value, list) else value

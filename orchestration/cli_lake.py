@@ -65,7 +65,7 @@ def _channel_command(channel: str) -> Callable[[Day], None]:
 
 
 # Named here and not taken from common.streams, which imports pyarrow: a test compares the two.
-CHANNEL_COMMANDS = ("video_account", "miniprogram", "wecom")
+CHANNEL_COMMANDS = ("video_account", "miniprogram", "wecom", "official_account")
 for _name in CHANNEL_COMMANDS:
     ingest_app.command(_name)(_channel_command(_name))
 

@@ -176,7 +176,11 @@ def _from_apis(
 
 
 def _from_complete_journey(settings: Settings, lake: Lake, results: dict[str, StreamResult]) -> list[_Batch]:
-    wanted = [results[key] for key in results if key.startswith("miniprogram/")]
+    wanted = [
+        result
+        for key, result in results.items()
+        if key.startswith("miniprogram/") and not result.stream.holds_records
+    ]
     if not settings.complete_journey or not wanted:
         return []
     from ingestion.complete_journey import arrive

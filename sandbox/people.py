@@ -12,7 +12,7 @@ from random import Random
 from mimesis import Locale, Person
 from mimesis.enums import Gender
 
-from sandbox.credentials import SANDBOX_MINIPROGRAM_APP_ID, SANDBOX_SHOP_APP_ID
+from sandbox.credentials import SANDBOX_MINIPROGRAM_APP_ID, SANDBOX_OFFICIAL_APP_ID, SANDBOX_SHOP_APP_ID
 from sandbox.journey import Buyer
 from sandbox.words import CITIES, NICK_HEADS, NICK_TAILS
 
@@ -91,6 +91,7 @@ def _person(
         openids={
             SANDBOX_MINIPROGRAM_APP_ID: "oMini" + opaque(23, seed, "mini", number),
             SANDBOX_SHOP_APP_ID: "oShop" + opaque(23, seed, "shop", number),
+            SANDBOX_OFFICIAL_APP_ID: "oGzh0" + opaque(23, seed, "official", number),
         },
         external_userid="wm" + opaque(30, seed, "external", number),
         purchases=buyer.purchases if buyer else (),

@@ -20,7 +20,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.answers import ApiError, answer, body_of, refusal
+from sandbox.compass_api import CompassApi
+from sandbox.coupon_api import CouponApi
 from sandbox.desk import Desk
+from sandbox.leads_api import LeadsApi
+from sandbox.miniprogram_api import MiniprogramApi
+from sandbox.official_account_api import OfficialAccountApi
 from sandbox.state import SandboxState
 from sandbox.tokens import TokenDesk
 from sandbox.video_account_api import VideoAccountApi
@@ -73,6 +78,8 @@ def create_app(
     tokens = TokenDesk(token_ttl_seconds)
     calls: Counter[str] = Counter()
     handlers = WecomApi(desk).routes() | VideoAccountApi(desk).routes()
+    handlers |= CompassApi(desk).routes() | CouponApi(desk).routes() | LeadsApi(desk).routes()
+    handlers |= OfficialAccountApi(desk).routes() | MiniprogramApi(desk).routes()
     routes = [
         Route(path, _guarded(handler, tokens, app), methods=[method])
         for (method, path), (handler, app) in handlers.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from sandbox.coupons import coupon_info
 from sandbox.credentials import SANDBOX_SHOP_APP_ID
 from sandbox.people import SandboxPerson
 from sandbox.shop import PAID, SHIPPED, UNPAID_CANCELLED, AfterSale, Line, ShopOrder
@@ -88,6 +89,7 @@ def _product(order: ShopOrder, number: int, line: Line, until: int) -> Payload:
         "is_discounted": discount > 0,
         "merchant_discounted_price": discount,
         "is_free_gift": 0,
+        "order_product_coupon_info_list": coupon_info(order, number, line),
     }
 
 
