@@ -23,13 +23,16 @@ Day = Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Bus
 @ingest_app.command("file")
 def ingest_file(
     path: Path,
-    mapping: Annotated[Path, typer.Option(help="YAML that says which column means what.")],
+    mapping: Annotated[
+        Path, typer.Option(help="YAML that says which column means what, or the name of a shipped one.")
+    ],
     channel: Annotated[str, typer.Option(help="Channel of the stream.")] = "miniprogram",
-    stream: Annotated[str, typer.Option(help="orders, members or coupon_uses")] = "orders",
+    stream: Annotated[str, typer.Option(help="orders, order_lines, members, ...")] = "orders",
 ) -> None:
     """Load one CSV, XLSX or Parquet file of your own."""
     from common.lake import Lake
     from common.streams import STREAMS
+    from ingestion.mapping import find_mapping
     from orchestration.landing import land_file
 
     key = f"{channel}/{stream}"
@@ -37,7 +40,7 @@ def ingest_file(
         refuse(ValueError(f"no stream {key}; known: {', '.join(STREAMS)}"))
     settings = settings_or_refuse()
     try:
-        results = land_file(settings, Lake(settings.lake_dir), STREAMS[key], path, mapping)
+        results = land_file(settings, Lake(settings.lake_dir), STREAMS[key], path, find_mapping(mapping))
     except expected_errors() as error:
         refuse(error)
     _show(results)
@@ -65,7 +68,7 @@ def _channel_command(channel: str) -> Callable[[Day], None]:
 
 
 # Named here and not taken from common.streams, which imports pyarrow: a test compares the two.
-CHANNEL_COMMANDS = ("video_account", "miniprogram", "wecom")
+CHANNEL_COMMANDS = ("video_account", "miniprogram", "wecom", "store", "personal_wechat")
 for _name in CHANNEL_COMMANDS:
     ingest_app.command(_name)(_channel_command(_name))
 
