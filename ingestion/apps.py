@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingestion.channels import video_account, wecom
+from ingestion.channels import video_account, wecom, youzan
 from ingestion.http import wechat_transport, wecom_transport
 from ingestion.readers import App, Reader
 
@@ -14,6 +14,7 @@ _READERS: tuple[tuple[App, dict[str, Reader]], ...] = (
     (WECOM, wecom.READERS),
     (SHOP, video_account.SHOP_READERS),
     (FINDER, video_account.FINDER_READERS),
+    (youzan.YOUZAN, youzan.READERS),
 )
 READERS: dict[str, tuple[App, Reader]] = {
     key: (app, reader) for app, readers in _READERS for key, reader in readers.items()

@@ -34,31 +34,18 @@ from ingestion.row_reader import RowReader
 from ingestion.tables import Row, Table
 from ingestion.versions import QUARANTINE, Settled, Staging
 
-__all__ = ["DatabaseError", "MappingError", "arrive", "groups"]
-
-
-def groups(settings: Settings) -> list[list[str]]:
-    """Return the stream keys that the settings' database fills, those that belong together in one list.
-
-    Raises:
-        MappingError: a wrong mapping, or one of the two settings without the other.
-    """
-    if settings.orders_database_url is None and settings.orders_database_mapping is None:
-        return []
-    mapping = _mapping(settings)
-    found = [[key for key in group if mapping.section(key) is not None] for group in GROUPS]
-    return [group for group in found if group]
+__all__ = ["GROUPS", "DatabaseError", "MappingError", "arrive"]
 
 
 def arrive(settings: Settings, lake: Lake, keys: list[str]) -> list[Arrival]:
     """Read what changed in the given streams, in one snapshot, and return the arrivals.
 
-    Amounts are fen, stamps naive UTC. rows read = written + quarantined + skipped. A stream of which every row was
-    refused has no data arrival, and its cursor stays.
+    Streams that the mapping does not fill bring nothing. Amounts are fen, stamps naive UTC. rows read = written +
+    quarantined + skipped. A stream of which every row was refused has no data arrival, and its cursor stays.
 
     Raises:
         DatabaseError: the database could not be read to the end; nothing arrived.
-        MappingError: the mapping is wrong.
+        MappingError: the mapping is wrong, or only one of the two settings is there.
     """
     mapping = _mapping(settings)
     assert settings.orders_database_url is not None
@@ -66,7 +53,7 @@ def arrive(settings: Settings, lake: Lake, keys: list[str]) -> list[Arrival]:
     arrivals: list[Arrival] = []
     try:
         with connected(settings.orders_database_url, mapping) as connection:
-            for key in keys:
+            for key in filter(mapping.section, keys):
                 arrivals += _Reading(settings, lake, mapping, connection, STREAMS[key]).arrive()
     except BaseException:
         for arrival in arrivals:

@@ -16,6 +16,7 @@ _BATCH = 1000
 
 _PHONES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "wecom/contacts": lambda payload: payload["follow_info"].get("remark_mobiles") or [],
+    "miniprogram/youzan_trades": lambda payload: [(payload.get("buyer_info") or {}).get("buyer_phone") or ""],
 }
 
 

@@ -24,7 +24,7 @@ Day = Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Bus
 def ingest_file(
     path: Path,
     mapping: Annotated[
-        Path, typer.Option(help="YAML that says which column means what, or the name of a shipped one.")
+        Path, typer.Option(help="YAML that says which column means what, or a shipped one's name.")
     ],
     channel: Annotated[str, typer.Option(help="Channel of the stream.")] = "miniprogram",
     stream: Annotated[str, typer.Option(help="orders, order_lines, members, ...")] = "orders",

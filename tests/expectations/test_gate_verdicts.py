@@ -81,6 +81,7 @@ def test_an_empty_window_is_normal(tmp_path: Path, stream_key: str) -> None:
 CONTACTS, GROUPS, LIVES = "wecom/contacts", "wecom/groups", "video_account/lives"
 SHOP, AFTER, ORDERS = "video_account/shop_orders", "video_account/aftersales", "miniprogram/orders"
 LINES, USES, MEMBERS = "miniprogram/order_lines", "miniprogram/coupon_uses", "miniprogram/members"
+TRADES, FRIENDS = "miniprogram/youzan_trades", "personal_wechat/contacts"
 
 CRITICAL: list[tuple[str, Callable[[], Rows], str]] = [
     (CONTACTS, nested(CONTACTS, "external_contact.external_userid", None), "external_userid"),
@@ -132,6 +133,12 @@ CRITICAL: list[tuple[str, Callable[[], Rows], str]] = [
     (USES, changed(USES, used_at=None), "falls into no day"),
     (MEMBERS, changed(MEMBERS, unionid="-"), "filler"),
     (MEMBERS, changed(MEMBERS, buyer_source=None), "by chance"),
+    (TRADES, nested(TRADES, "order_info.tid", "3.72E+18"), "text and exact"),
+    (TRADES, nested(TRADES, "order_info.pay_time", "1736338551"), "such as 2025-01-08"),
+    (TRADES, nested(TRADES, "pay_info.payment", "many"), "has an amount"),
+    (FRIENDS, changed(FRIENDS, contact_id=" "), "merge strangers"),
+    (FRIENDS, changed(FRIENDS, phone_hmac=samples.PHONE), "never a phone"),
+    ("store/orders", changed("store/orders", amount_fen=10**10), "100 million"),
 ]
 
 ADVISORY: list[tuple[str, Callable[[], Rows], str]] = [
@@ -147,6 +154,8 @@ ADVISORY: list[tuple[str, Callable[[], Rows], str]] = [
     (ORDERS, changed(ORDERS, amount_fen=-100), "refunds mapped as orders"),
     (MEMBERS, changed(MEMBERS, gender="女"), "extend the mapping"),
     (MEMBERS, changed(MEMBERS, birthday=dt.date(2030, 1, 1)), "before being born"),
+    (TRADES, nested(TRADES, "order_info.status", "TRADE_NEW"), "lands as it is"),
+    (FRIENDS, twice(FRIENDS), "later version"),
 ]
 
 

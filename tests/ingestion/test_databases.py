@@ -380,14 +380,16 @@ def test_other_databases_are_refused(settings: Settings, lake: Lake, tmp_path: P
     assert "planted" not in str(caught.value)
 
 
-def test_groups_and_half_settings(settings: Settings, tmp_path: Path) -> None:
-    assert databases.groups(settings) == []
+def test_one_of_the_two_settings_is_not_enough(settings: Settings, lake: Lake) -> None:
     settings.orders_database_url = SecretStr("postgresql://h/d")
     with pytest.raises(MappingError, match="SIYU_ORDERS_DATABASE_MAPPING"):
-        databases.groups(settings)
-    settings.orders_database_mapping = tmp_path / "m.yml"
-    settings.orders_database_mapping.write_text(MAPPING)
-    assert databases.groups(settings) == [ORDERS, ["miniprogram/members"]]
+        databases.arrive(settings, lake, ORDERS)
+
+
+def test_streams_that_the_mapping_does_not_fill_bring_nothing(pg_shop: Shop) -> None:
+    pg_shop.order(1, day(1))
+    pg_shop.write_mapping(MAPPING.partition("order_lines:")[0])
+    assert list(pg_shop.admit(*ORDERS, "miniprogram/members")) == ["miniprogram/orders"]
 
 
 WRONG = {
