@@ -46,6 +46,34 @@ def ingest_file(
     _show(results)
 
 
+@ingest_app.command("manifest")
+def ingest_manifest(
+    folder: Path,
+    by: Annotated[str, typer.Option(help="Who exported the files, to be asked about them.")],
+    channel: Annotated[
+        str | None, typer.Option(help="Default: the folder's parent, as in the inbox.")
+    ] = None,
+    as_of: Day = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="Mapping of all files: beside them, or shipped.")
+    ] = None,
+) -> None:
+    """Write manifest.yml for a folder of files that belong together (default day: the last complete one)."""
+    from ingestion.manifests import read_manifest, write_manifest
+    from orchestration.days import last_complete_day
+
+    folder = folder.resolve()
+    day = as_of.date() if as_of else last_complete_day(settings_or_refuse())
+    try:
+        path = write_manifest(
+            channel or folder.parent.name, folder, exported_by=by, as_of=day, mapping=mapping
+        )
+    except expected_errors() as error:
+        refuse(error)
+    for file in read_manifest(path).files:
+        terminal().print(f"{file.path}: {file.stream}, {file.rows:,} rows, by {file.mapping}", markup=False)
+
+
 def _channel_command(channel: str) -> Callable[[Day], None]:
     def ingest(as_of: Day = None) -> None:
         from common.lake import Lake

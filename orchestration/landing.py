@@ -233,6 +233,23 @@ def _from_inbox(settings: Settings, lake: Lake, results: dict[str, StreamResult]
         key = f"{file.channel}/{file.stream}"
         if key in results:
             batches += _attempt(results[key], lambda file=file: inbox.arrive(settings, lake, file))  # type: ignore[misc]
+    return batches + _from_drops(settings, lake, results)
+
+
+def _from_drops(settings: Settings, lake: Lake, results: dict[str, StreamResult]) -> list[_Batch]:
+    """Take the drops that are complete, each as one batch; what differs from a manifest is told."""
+    from ingestion import inbox
+
+    batches = []
+    for drop in inbox.drops(settings, lake):
+        keys = drop.keys or [key for key in results if key.startswith(f"{drop.channel}/")]
+        result = next((results[key] for key in keys if key in results), None)
+        if result is None:
+            continue
+        if drop.complete or drop.wrong:
+            batches += _attempt(result, lambda drop=drop: inbox.arrive_drop(settings, lake, drop))  # type: ignore[misc]
+        else:
+            result.note = "; ".join(filter(None, [result.note, drop.told()]))
     return batches
 
 
