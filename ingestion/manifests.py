@@ -188,13 +188,13 @@ def write_manifest(
     Raises:
         ValueError: no data files, a name that tells no stream, no mapping, or a file that cannot be read.
     """
+    names = _data_files(folder) if folder.is_dir() else []
+    if not names:
+        raise ValueError(f"{folder}: expected a folder with data files ({', '.join(SUFFIXES)})")
     streams = [key.partition("/")[2] for key in FILE_CONTRACTS if key.startswith(f"{channel}/")]
     if not streams:
         known = ", ".join(sorted({key.partition("/")[0] for key in FILE_CONTRACTS}))
         raise ValueError(f"no channel {channel!r} takes files; known: {known}")
-    names = _data_files(folder) if folder.is_dir() else []
-    if not names:
-        raise ValueError(f"{folder}: expected a folder with data files ({', '.join(SUFFIXES)})")
     files = [_describe(channel, folder, name, streams, mapping) for name in names]
     manifest = Manifest(exported_by=exported_by, as_of=as_of, files=files)
     path, scratch = folder / MANIFEST_NAMES[0], folder / ".manifest.new"

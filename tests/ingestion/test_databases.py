@@ -16,11 +16,12 @@ import ingestion
 from common.lake import Arrival, Lake, LoadReport
 from common.pii import phone_hmac, pii_key
 from common.settings import Settings
-from common.streams import STREAMS
+from common.streams import STREAMS, streams_of
 from common.warehouse import connect
 from ingestion import databases
 from ingestion.database_mapping import load_database_mapping
 from ingestion.mapping import MappingError
+from orchestration.landing import StreamResult, land
 from tests.ingestion.servers import PASSWORD, QUOTED_PASSWORD, mariadb, mariadb_binary, postgresql
 
 ORDERS = ["miniprogram/orders", "miniprogram/order_lines"]
@@ -417,3 +418,46 @@ def test_a_wrong_mapping_names_the_key(tmp_path: Path, text: str, expected: str)
 def test_the_example_fits() -> None:
     (room,) = ingestion.__path__
     assert load_database_mapping(Path(room) / "mappings" / "databases" / "example.yml").orders
+
+
+def land_orders(shop: Shop) -> dict[str, StreamResult]:
+    shop.settings.wecom_corp_id = shop.settings.shop_app_id = shop.settings.finder_app_id = None
+    results = land(shop.settings, shop.lake, streams_of("miniprogram"), dt.date(2026, 3, 31))
+    return {result.stream.name: result for result in results}
+
+
+def test_the_whole_landing_judges_admits_and_has_quiet_days(pg_shop: Shop) -> None:
+    pg_shop.order(1, day(1))
+    pg_shop.order(2, day(1), user_id=None)
+    pg_shop.line(10, 1, day(1))
+    first = land_orders(pg_shop)
+    assert {name: result.total("changed") for name, result in first.items() if result.reports} == {
+        "orders": 1, "order_lines": 1, "rows": 1
+    }  # fmt: skip
+    assert first["orders"].verdicts[0]["status"] in ("passed", "warned")
+    quiet = land_orders(pg_shop)
+    assert sum(result.total("changed") for result in quiet.values()) == 0
+    assert [
+        result.held_reasons or result.error
+        for result in quiet.values()
+        if result.held_reasons or result.error
+    ] == []
+
+
+def test_a_reading_that_the_gate_holds_comes_again(pg_shop: Shop) -> None:
+    pg_shop.order(1, day(1), amount=10**12)
+    assert land_orders(pg_shop)["orders"].held_reasons
+    assert pg_shop.lake.cursor(STREAMS["miniprogram/orders"]) is None
+    pg_shop.order(1, day(1), amount=10**4)
+    assert land_orders(pg_shop)["orders"].total("changed") == 1
+
+
+def test_a_database_that_is_away_stops_nothing_else_and_keeps_its_password(
+    pg_shop: Shop, caplog: Any
+) -> None:
+    pg_shop.settings.orders_database_url = SecretStr(f"postgresql://shop:{QUOTED_PASSWORD}@127.0.0.1:1/shop")
+    results = land_orders(pg_shop)
+    told = f"{results['orders'].error} {results['members'].error} {caplog.text}"
+    assert "the orders database could not be read" in told
+    assert PASSWORD not in told
+    assert QUOTED_PASSWORD not in told
