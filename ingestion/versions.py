@@ -81,7 +81,8 @@ class Staging:
         stream, names = self._stream, self._stream.columns.names
         with connect() as db:
             db.execute(_JUDGED_SQL.format(staged=_literal(self._path), line_no=_line_no(self._in_sets)))
-            source = "good"
+            # In the order of the file; sorting wide rows of a whole database would only cost memory.
+            source = "good order by source_line"
             if lake is not None:
                 db.execute((_NEW_SETS_SQL if self._in_sets else _NEW_ROWS_SQL).format(**_parts(lake, stream)))
                 source = "fresh"
@@ -155,26 +156,31 @@ create temp view good as select * from judged where verdict is null
 """
 _COUNT_SQL = "select count(*), count(verdict) from judged"
 
-# Only the last row of a key counts: a query that gives a key twice gives versions.
+# Only the last row of a key counts: a query that gives a key twice gives versions. Only line numbers are kept in
+# memory; the rows are read from the file again.
 _NEW_ROWS_SQL = """
-create temp table fresh as
+create temp table last_lines as select {keys}, max(source_line) as source_line from good group by {keys};
+
+create temp table fresh_lines as
 with arrived as (
-    select * from good qualify row_number() over (partition by {keys} order by source_line desc) = 1
+    select good.* from good semi join last_lines using (source_line)
 ),
 known as (
     select lake.*
     from read_parquet({known}, hive_partitioning = true, hive_types = {{'load_id': varchar}}, file_row_number = true)
         as lake
-    semi join arrived using ({keys})
+    semi join last_lines using ({keys})
     qualify row_number() over (partition by {keys} order by load_id desc, file_row_number desc) = 1
 )
-select arrived.*
+select arrived.source_line
 from arrived
 left join known on {same_key}
-where {missing} or {differs}
+where {missing} or {differs};
+
+create temp view fresh as select good.* from good semi join fresh_lines using (source_line)
 """
 _NEW_SETS_SQL = """
-create temp table fresh as
+create temp table unchanged as
 with arrived as (
     select {keys}, count(*) as lines, sum(hash({content})) as digest from good group by {keys}
 ),
@@ -187,11 +193,11 @@ last_set as (
 known as (
     select {keys}, count(*) as lines, sum(hash({content})) as digest from last_set group by {keys}
 )
-select good.*
-from good
-anti join (select * from arrived intersect select * from known) as unchanged using ({keys})
+select * from arrived intersect select * from known;
+
+create temp view fresh as select good.* from good anti join unchanged using ({keys})
 """
-_GOOD_SQL = "select {columns} from {source} order by source_line"
+_GOOD_SQL = "select {columns} from {source}"
 _BAD_SQL = "select {columns} from judged where verdict is not null order by q_source_line"
 _NEW_REFUSALS_SQL = """
 select new.*
