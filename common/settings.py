@@ -9,6 +9,7 @@ import datetime as dt
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
@@ -72,6 +73,34 @@ class Settings(BaseSettings):
         default=100, ge=1, description="Payments a page; the platform's limit is not documented"
     )
     api_calls_per_minute: int = Field(default=2000, ge=1, description="Calls a minute to one API of one app")
+
+    orders_database_url: SecretStr | None = Field(
+        default=None, description="The shop's own database: postgresql:// or mysql://, with its password"
+    )
+    orders_database_mapping: Path | None = Field(
+        default=None, description="YAML that says how the database fills orders, order_lines, members"
+    )
+
+    youzan_base_url: str = "https://open.youzanyun.com"
+    youzan_client_id: str | None = None
+    youzan_client_secret: SecretStr | None = None
+    youzan_kdt_id: str | None = Field(default=None, description="The shop (店铺); of a chain, the branch")
+    youzan_trades_version: str = "4.0.4"
+    youzan_amount_unit: Literal["yuan", "yuan_or_whole", "fen"] = Field(
+        default="yuan",
+        description="yuan: with decimals, others are refused; yuan_or_whole: 99 is 99 yuan; fen: 9900",
+    )
+    youzan_window_field: Literal["update", "created"] = Field(
+        default="update", description="Whether trades are asked for by their change or their creation"
+    )
+    youzan_window_hours: int = Field(default=24, ge=1, description="Longest window of one question")
+    youzan_page_size: int = Field(default=100, ge=1)
+    youzan_most_results: int = Field(
+        default=5000, ge=1, description="A window with more trades is halved: deep pages are not given"
+    )
+    youzan_reread_days: int = Field(
+        default=30, ge=0, description="By creation only: how far back trades may still change"
+    )
 
     activation_mode: str = Field(default="dry_run", description="dry_run or live")
     pii_key: SecretStr | None = Field(default=None, description="Key of the phone HMAC, at least 32 bytes")

@@ -89,6 +89,23 @@ _MEMBERS = pa.schema(
     ]
 )
 
+# Friends of a personal WeChat account (个人微信好友); no API gives them, only files do.
+_PERSONAL_CONTACTS = pa.schema(
+    [
+        ("account_id", pa.string()),  # whose friend: the staff member's own account
+        ("contact_id", pa.string()),  # the friend's wxid, or whatever the exporting tool knows them by
+        ("alias", pa.string()),  # WeChat number (微信号)
+        ("nickname", pa.string()),
+        ("remark", pa.string()),
+        ("phone", pa.string()),
+        ("phone_hmac", pa.string()),
+        ("added_at", pa.timestamp("us")),  # UTC
+        ("tags", pa.string()),  # as exported, several in one text
+        ("source", pa.string()),
+        ("source_line", pa.int64()),
+    ]
+)
+
 _QUARANTINE = pa.schema(
     [
         ("channel", pa.string()),
@@ -153,18 +170,29 @@ _MINIPROGRAM = (
     Stream("miniprogram", "coupon_uses", _COUPON_USES),
     Stream("miniprogram", "members", _MEMBERS),
     _records("miniprogram", "payments", "transaction_id", windowed=True),
+    _records("miniprogram", "youzan_trades", "order_info.tid", windowed=True),
 )
 _OFFICIAL_ACCOUNT = (_records("official_account", "followers", "openid", complete=True),)
+_STORE = (
+    Stream("store", "orders", _ORDERS),
+    Stream("store", "order_lines", _ORDER_LINES),
+    Stream("store", "members", _MEMBERS),
+)
+_PERSONAL_WECHAT = (Stream("personal_wechat", "contacts", _PERSONAL_CONTACTS),)
 _ALL = (
     *_WECOM,
     *_VIDEO_ACCOUNT,
     *_MINIPROGRAM,
     *_OFFICIAL_ACCOUNT,
+    *_STORE,
+    *_PERSONAL_WECHAT,
     Stream("quarantine", "rows", _QUARANTINE),
 )
 
 STREAMS: dict[str, Stream] = {stream.key: stream for stream in _ALL}
-CHANNELS: tuple[str, ...] = ("video_account", "miniprogram", "wecom", "official_account")
+CHANNELS: tuple[str, ...] = (
+    "video_account", "miniprogram", "wecom", "official_account", "store", "personal_wechat"
+)  # fmt: skip
 
 
 def streams_of(channel: str) -> list[Stream]:

@@ -10,6 +10,7 @@ from ingestion.channels import (
     payments,
     video_account,
     wecom,
+    youzan,
 )
 from ingestion.http import wechat_transport, wecom_transport
 from ingestion.readers import App, Reader
@@ -31,6 +32,7 @@ _READERS: tuple[tuple[App, dict[str, Reader]], ...] = (
     (FINDER, leads.READERS),
     (OFFICIAL, official_account.READERS),
     (MINIPROGRAM, payments.READERS),
+    (youzan.YOUZAN, youzan.READERS),
 )
 READERS: dict[str, tuple[App, Reader]] = {
     key: (app, reader) for app, readers in _READERS for key, reader in readers.items()

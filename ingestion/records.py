@@ -18,6 +18,7 @@ _BATCH = 1000
 _PHONES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "wecom/contacts": lambda payload: payload["follow_info"].get("remark_mobiles") or [],
     "video_account/leads": lambda payload: lead_answers(payload),
+    "miniprogram/youzan_trades": lambda payload: [(payload.get("buyer_info") or {}).get("buyer_phone") or ""],
 }
 
 

@@ -23,13 +23,16 @@ Day = Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Bus
 @ingest_app.command("file")
 def ingest_file(
     path: Path,
-    mapping: Annotated[Path, typer.Option(help="YAML that says which column means what.")],
+    mapping: Annotated[
+        Path, typer.Option(help="YAML that says which column means what, or a shipped one's name.")
+    ],
     channel: Annotated[str, typer.Option(help="Channel of the stream.")] = "miniprogram",
-    stream: Annotated[str, typer.Option(help="orders, members or coupon_uses")] = "orders",
+    stream: Annotated[str, typer.Option(help="orders, order_lines, members, ...")] = "orders",
 ) -> None:
     """Load one CSV, XLSX or Parquet file of your own."""
     from common.lake import Lake
     from common.streams import STREAMS
+    from ingestion.mapping import find_mapping
     from orchestration.landing import land_file
 
     key = f"{channel}/{stream}"
@@ -37,10 +40,38 @@ def ingest_file(
         refuse(ValueError(f"no stream {key}; known: {', '.join(STREAMS)}"))
     settings = settings_or_refuse()
     try:
-        results = land_file(settings, Lake(settings.lake_dir), STREAMS[key], path, mapping)
+        results = land_file(settings, Lake(settings.lake_dir), STREAMS[key], path, find_mapping(mapping))
     except expected_errors() as error:
         refuse(error)
     _show(results)
+
+
+@ingest_app.command("manifest")
+def ingest_manifest(
+    folder: Path,
+    by: Annotated[str, typer.Option(help="Who exported the files, to be asked about them.")],
+    channel: Annotated[
+        str | None, typer.Option(help="Default: the folder's parent, as in the inbox.")
+    ] = None,
+    as_of: Day = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="Mapping of all files: beside them, or shipped.")
+    ] = None,
+) -> None:
+    """Write manifest.yml for a folder of files that belong together (default day: the last complete one)."""
+    from ingestion.manifests import read_manifest, write_manifest
+    from orchestration.days import last_complete_day
+
+    folder = folder.resolve()
+    day = as_of.date() if as_of else last_complete_day(settings_or_refuse())
+    try:
+        path = write_manifest(
+            channel or folder.parent.name, folder, exported_by=by, as_of=day, mapping=mapping
+        )
+    except expected_errors() as error:
+        refuse(error)
+    for file in read_manifest(path).files:
+        terminal().print(f"{file.path}: {file.stream}, {file.rows:,} rows, by {file.mapping}", markup=False)
 
 
 def _channel_command(channel: str) -> Callable[[Day], None]:
@@ -65,7 +96,9 @@ def _channel_command(channel: str) -> Callable[[Day], None]:
 
 
 # Named here and not taken from common.streams, which imports pyarrow: a test compares the two.
-CHANNEL_COMMANDS = ("video_account", "miniprogram", "wecom", "official_account")
+CHANNEL_COMMANDS = (
+    "video_account", "miniprogram", "wecom", "official_account", "store", "personal_wechat"
+)  # fmt: skip
 for _name in CHANNEL_COMMANDS:
     ingest_app.command(_name)(_channel_command(_name))
 

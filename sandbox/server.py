@@ -32,6 +32,7 @@ from sandbox.video_account_api import VideoAccountApi
 from sandbox.view import View
 from sandbox.wecom_api import WecomApi
 from sandbox.world import World
+from sandbox.youzan_api import youzan_routes
 
 Handler = Callable[[Request], Awaitable[Response]]
 # Sees each platform call before the handler; a Response answers in its place, None lets it through.
@@ -84,6 +85,7 @@ def create_app(
         Route(path, _guarded(handler, tokens, app), methods=[method])
         for (method, path), (handler, app) in handlers.items()
     ]
+    routes += youzan_routes(desk, tokens)
     routes += _token_routes(tokens) + _own_routes(desk, tokens, calls)
     app = Starlette(routes=routes, exception_handlers={ApiError: _refuse})
     app.add_middleware(Gate, calls=calls, intercept=intercept)

@@ -89,6 +89,19 @@ AFTERSALE = {
     "create_time": 1736345000,
     "update_time": 1736348600,
 }
+TRADE = {
+    "order_info": {
+        "tid": "E20250108201530012300011",
+        "status": "TRADE_SUCCESS",
+        "refund_state": 0,
+        "created": "2025-01-08 20:15:30",
+        "pay_time": "2025-01-08 20:15:51",
+    },
+    "source_info": {"source": {"platform": "wx", "wx_entrance": "merchant_xcx"}},
+    "buyer_info": {"yz_open_id": "Zx81", "buyer_phone": PHONE},
+    "pay_info": {"payment": "248.00", "post_fee": "0.00"},
+    "orders": [{"oid": "2870001", "outer_sku_id": "SKU-1", "num": 2, "payment": "248.00"}],
+}
 CORP_TAG = {
     "group_id": "etgrp1",
     "group_name": "会员等级",
@@ -161,6 +174,7 @@ _PAYLOADS: dict[str, tuple[list[dict[str, Any]], Any]] = {
     "video_account/coupons": ([COUPON], lambda p: p["coupon_id"]),
     "official_account/followers": ([FOLLOWER], lambda p: p["openid"]),
     "miniprogram/payments": ([PAYMENT], lambda p: p["transaction_id"]),
+    "miniprogram/youzan_trades": ([TRADE], lambda p: p["order_info"]["tid"]),
 }
 _TABLE_ROWS: dict[str, dict[str, Any]] = {
     "miniprogram/orders": {
@@ -206,6 +220,18 @@ _TABLE_ROWS: dict[str, dict[str, Any]] = {
         "registered_at": PAID_AT,
         "source": "members.csv",
     },
+    "personal_wechat/contacts": {
+        "account_id": "wxid_staff01",
+        "contact_id": "wxid_8kd93j2",
+        "nickname": "小鹿妈妈🦌",
+        "phone": PHONE,
+        "phone_hmac": HASH,
+        "added_at": PAID_AT,
+        "source": "contacts.csv",
+    },
+}
+_TABLE_ROWS |= {
+    f"store/{name}": _TABLE_ROWS[f"miniprogram/{name}"] for name in ("orders", "order_lines", "members")
 }
 
 

@@ -82,6 +82,7 @@ LINES, USES, MEMBERS = "miniprogram/order_lines", "miniprogram/coupon_uses", "mi
 LEADS, DAYS, SELLERS = "video_account/leads", "video_account/shop_days", "video_account/finder_days"
 COUPONS, FOLLOWERS = "video_account/coupons", "official_account/followers"
 PAYMENTS = "miniprogram/payments"
+TRADES, FRIENDS = "miniprogram/youzan_trades", "personal_wechat/contacts"
 
 CRITICAL: list[tuple[str, Callable[[], Rows], str]] = [
     (CONTACTS, nested(CONTACTS, "external_contact.external_userid", None), "external_userid"),
@@ -150,6 +151,12 @@ CRITICAL: list[tuple[str, Callable[[], Rows], str]] = [
     (PAYMENTS, nested(PAYMENTS, "transaction_id", "4.2E+27"), "gone through a float"),
     (PAYMENTS, nested(PAYMENTS, "paid_amount", None), "whole number of fen"),
     (PAYMENTS, nested(PAYMENTS, "pay_time", 1736340102000), "in seconds"),
+    (TRADES, nested(TRADES, "order_info.tid", "3.72E+18"), "text and exact"),
+    (TRADES, nested(TRADES, "order_info.pay_time", "1736338551"), "such as 2025-01-08"),
+    (TRADES, nested(TRADES, "pay_info.payment", "many"), "has an amount"),
+    (FRIENDS, changed(FRIENDS, contact_id=" "), "merge strangers"),
+    (FRIENDS, changed(FRIENDS, phone_hmac=samples.PHONE), "never a phone"),
+    ("store/orders", changed("store/orders", amount_fen=10**10), "100 million"),
 ]
 
 ADVISORY: list[tuple[str, Callable[[], Rows], str]] = [
@@ -171,6 +178,8 @@ ADVISORY: list[tuple[str, Callable[[], Rows], str]] = [
     (FOLLOWERS, nested(FOLLOWERS, "unionid", None), "do not join"),
     (PAYMENTS, nested(PAYMENTS, "order_state", 9), "do not know"),
     (PAYMENTS, twice(PAYMENTS), "broken paging"),
+    (TRADES, nested(TRADES, "order_info.status", "TRADE_NEW"), "lands as it is"),
+    (FRIENDS, twice(FRIENDS), "later version"),
 ]
 
 
