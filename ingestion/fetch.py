@@ -1,6 +1,7 @@
 """Fetches one stream of a channel's API into the lake as an arrival, for the gate to judge.
 
-rows received = rows in the arrival + rows in quarantine. A full scan with unreadable records deletes nothing:
+rows received = rows in the arrival + rows in quarantine; a record that came twice is one row, and how many such
+doubles were dropped stands in the report's details. A full scan with unreadable records deletes nothing:
 what could not be read must not look as if it were gone.
 """
 
@@ -16,6 +17,7 @@ from common.streams import STREAMS, Stream
 from ingestion.apps import READERS
 from ingestion.extract import extract
 from ingestion.known import carry_over
+from ingestion.once import keep_last
 from ingestion.parts import new_folders
 from ingestion.readers import FetchSetupError, Question, Reader
 from ingestion.records import RecordBatches
@@ -66,8 +68,12 @@ def _fetch(stream: Stream, reader: Reader, question: Question) -> list[Arrival]:
     payloads = reader(question)
     with new_folders(lake, stream) as (folder,):
         rows = extract(settings, stream, batches, payloads, folder)
+        doubles = keep_last(folder)
         refused = len(batches.refused)
         details: dict[str, Any] = {"window": str(window) if window else None}
+        if doubles:
+            details["doubles"] = doubles
+            rows -= doubles
         if refused and stream.complete:
             details["carried"] = carry_over(lake, stream, folder)
         details["seconds"] = round(time.monotonic() - began, 1)

@@ -1,14 +1,18 @@
-"""API objects become rows of a records stream: key, payload as received, its hash, HMACs of its phones."""
+"""API objects become rows of a records stream: key, payload, its hash, HMACs of its phones.
+
+The payload stays as received but for one thing: ids and other whole numbers beyond 2^53 become text, so that no
+later reader takes them through a float. Its hash is of the canonical form (``common.canonical``).
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
 
+from common.canonical import canonical_hash, with_exact_ids
 from common.pii import phone_hmac
 from common.streams import RECORD_COLUMNS, STREAMS, Stream
 
@@ -52,6 +56,7 @@ class RecordBatches:
 
     def _row(self, payload: Any) -> dict[str, Any]:
         key = record_key(self._stream.key, payload)
+        payload = with_exact_ids(payload)
         text = json.dumps(payload, ensure_ascii=False)
         try:
             (key + text).encode()
@@ -61,7 +66,7 @@ class RecordBatches:
             "record_key": key,
             "op": "upsert",
             "payload": text,
-            "payload_hash": payload_hash(payload),
+            "payload_hash": canonical_hash(payload),
             "phone_hmacs": self._phone_hmacs(payload),
             "source": self._source,
         }
@@ -101,9 +106,3 @@ def record_key(stream_key: str, payload: Any) -> str:
             raise UnreadableRecordError(f"expected the key {path}, got {type(value).__name__}")
         parts.append(str(value))
     return "|".join(parts)
-
-
-def payload_hash(payload: Any) -> str:
-    """Return the sha256 that tells versions of a payload apart; the order of its fields does not count."""
-    canonical = json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()

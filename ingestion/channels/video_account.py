@@ -51,8 +51,8 @@ def lives(transport: Transport, window: Window) -> Iterator[dict[str, Any]]:
         if answer.get("has_more"):
             _log.warning("%s: %s has more livestreams than the API can list", LIVES, day)
         for item in answer.get("live_items") or []:
-            if item["create_time"] < window.seconds[1]:
-                found[item["export_id"]] = item["create_time"]
+            if int(item["create_time"]) < window.seconds[1]:
+                found[item["export_id"]] = int(item["create_time"])
 
     def detail(export_id: str) -> dict[str, Any]:
         answer = transport.post(LIVE, {"export_id": export_id})
@@ -76,7 +76,7 @@ def shop_orders(transport: Transport, window: Window) -> Iterator[dict[str, Any]
 
     def detail(order_id: str) -> dict[str, Any]:
         answer = transport.post(ORDER, {"order_id": order_id, "encode_sensitive_info": True})
-        return _with_text_ids(part_of(answer, "order", ORDER))
+        return part_of(answer, "order", ORDER)
 
     yield from each_in_parallel(detail, ids())
 
@@ -98,7 +98,7 @@ def aftersales(transport: Transport, window: Window, open_ids: list[str]) -> Ite
 
     def detail(aftersale_id: str) -> dict[str, Any]:
         answer = transport.post(AFTERSALE, {"after_sale_order_id": aftersale_id})
-        return _with_text_ids(part_of(answer, "after_sale_order", AFTERSALE))
+        return part_of(answer, "after_sale_order", AFTERSALE)
 
     yield from each_in_parallel(detail, ids())
 
@@ -123,16 +123,6 @@ def _decoded(blob: Any) -> Any:
     if isinstance(blob, str):
         return json.loads(blob) if blob.strip() else {}
     return blob if blob is not None else {}
-
-
-def _with_text_ids(value: Any) -> Any:
-    """Ids beyond 2^53 come as text or as bare numbers; a later reader must not take them for floats."""
-    if isinstance(value, dict):
-        return {
-            name: str(item) if name.endswith("_id") and isinstance(item, int) else _with_text_ids(item)
-            for name, item in value.items()
-        }
-    return [_with_text_ids(item) for item in value] if isinstance(value, list) else value
 
 
 def _unsettled(question: Question) -> list[str]:
