@@ -60,7 +60,12 @@ def serve(
     # Access logs would write tokens: they travel in the query of every call.
     server = uvicorn.Server(
         uvicorn.Config(
-            app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            date_header=False,  # the gate writes it, skewed on demand
         )
     )
     if until_stdin_closes:
