@@ -32,7 +32,7 @@ _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _ATTEMPTS = 4
 # Early deaths of a token in one call that are put up with: another program that fetches tokens of the same app
 # kills ours, and several of our calls may be hit by one death after the other.
-_TOKENS_A_CALL = 3
+_TOKENS_A_CALL = 5
 # The block lasts as long as the window that was overrun, at the least a minute.
 _BLOCK_SECONDS = 61.0
 # On api.weixin.qq.com 40001 also means a stale token; on WeCom a wrong secret, which is never retried.

@@ -174,7 +174,7 @@ class Faults:
         return self._uses[token] > _USES_BEFORE_DEATH
 
 
-_USES_BEFORE_DEATH = 12
+_USES_BEFORE_DEATH = 30
 
 
 def _number(*parts: object) -> int:
