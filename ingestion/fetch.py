@@ -15,6 +15,7 @@ from common.pii import pii_key
 from common.settings import Settings
 from common.streams import STREAMS, Stream
 from ingestion.apps import READERS
+from ingestion.drift import drift, known_shapes, shape_of
 from ingestion.extract import extract
 from ingestion.known import carry_over
 from ingestion.once import keep_last
@@ -74,6 +75,9 @@ def _fetch(stream: Stream, reader: Reader, question: Question) -> list[Arrival]:
         if doubles:
             details["doubles"] = doubles
             rows -= doubles
+        details["shape"] = shape_of(folder)
+        if changes := drift(details["shape"], known_shapes(lake, stream)):
+            details["drift"] = changes
         if refused and stream.complete:
             details["carried"] = carry_over(lake, stream, folder)
         details["seconds"] = round(time.monotonic() - began, 1)
