@@ -86,8 +86,9 @@ def move_relations(
         if relation.ended_at is None and random.random() < _LEAVES:
             relation.left_at = waking_moment(random, relation.created_at)
         if relation.ended_at is not None and random.random() < _COMES_BACK:
-            back = waking_moment(random, relation.ended_at + DAY)
-            if back > relation.ended_at:
+            earliest = relation.ended_at + DAY
+            if earliest < YEAR_END - DAY:
+                back = waking_moment(random, earliest)
                 moved.append(
                     Relation(relation.person, relation.userid, relation.route, back, state=relation.state)
                 )
