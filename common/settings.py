@@ -102,6 +102,13 @@ class Settings(BaseSettings):
         default=30, ge=0, description="By creation only: how far back trades may still change"
     )
 
+    scan_shrink_limit: float = Field(
+        default=0.3, ge=0, le=1, description="A full scan that lacks more of what is known than this is held"
+    )
+    scan_shrink_rows: int = Field(
+        default=20, ge=0, description="As long as not more records than this are gone, it is not held"
+    )
+
     activation_mode: str = Field(default="dry_run", description="dry_run or live")
     pii_key: SecretStr | None = Field(default=None, description="Key of the phone HMAC, at least 32 bytes")
 

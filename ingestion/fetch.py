@@ -1,6 +1,7 @@
 """Fetches one stream of a channel's API into the lake as an arrival, for the gate to judge.
 
-rows received = rows in the arrival + rows in quarantine. A full scan with unreadable records deletes nothing:
+rows received = rows in the arrival + rows in quarantine; a record that came twice is one row, and how many such
+doubles were dropped stands in the report's details. A full scan with unreadable records deletes nothing:
 what could not be read must not look as if it were gone.
 """
 
@@ -14,8 +15,10 @@ from common.pii import pii_key
 from common.settings import Settings
 from common.streams import STREAMS, Stream
 from ingestion.apps import READERS
+from ingestion.drift import drift, known_shapes, shape_of
 from ingestion.extract import extract
 from ingestion.known import carry_over
+from ingestion.once import keep_last
 from ingestion.parts import new_folders
 from ingestion.readers import FetchSetupError, Question, Reader
 from ingestion.records import RecordBatches
@@ -66,8 +69,15 @@ def _fetch(stream: Stream, reader: Reader, question: Question) -> list[Arrival]:
     payloads = reader(question)
     with new_folders(lake, stream) as (folder,):
         rows = extract(settings, stream, batches, payloads, folder)
+        doubles = keep_last(folder)
         refused = len(batches.refused)
         details: dict[str, Any] = {"window": str(window) if window else None}
+        if doubles:
+            details["doubles"] = doubles
+            rows -= doubles
+        details["shape"] = shape_of(folder)
+        if changes := drift(details["shape"], known_shapes(lake, stream)):
+            details["drift"] = changes
         if refused and stream.complete:
             details["carried"] = carry_over(lake, stream, folder)
         details["seconds"] = round(time.monotonic() - began, 1)

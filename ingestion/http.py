@@ -30,6 +30,9 @@ CALLS_PER_MINUTE = 2000
 IN_FLIGHT = 4
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _ATTEMPTS = 4
+# Early deaths of a token in one call that are put up with: another program that fetches tokens of the same app
+# kills ours, and several of our calls may be hit by one death after the other.
+_TOKENS_A_CALL = 5
 # The block lasts as long as the window that was overrun, at the least a minute.
 _BLOCK_SECONDS = 61.0
 # On api.weixin.qq.com 40001 also means a stale token; on WeCom a wrong secret, which is never retried.
@@ -127,10 +130,11 @@ class Transport:
         if self.tokens is None:
             raise TransportError(f"{path}: expected a token source; use wecom_transport", retry=False)
         token = self.tokens.get()
-        try:
-            return self.call(method, path, params={**(query or {}), "access_token": token}, body=body)
-        except TokenStaleError:
-            token = self.tokens.replace(token)
+        for _ in range(_TOKENS_A_CALL - 1):
+            try:
+                return self.call(method, path, params={**(query or {}), "access_token": token}, body=body)
+            except TokenStaleError:
+                token = self.tokens.replace(token)
         return self.call(method, path, params={**(query or {}), "access_token": token}, body=body)
 
     def _once(

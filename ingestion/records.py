@@ -1,8 +1,11 @@
-"""API objects become rows of a records stream: key, payload as received, its hash, HMACs of its phones."""
+"""API objects become rows of a records stream: key, payload, its hash, HMACs of its phones.
+
+The payload stays as received but for one thing: ids and other whole numbers beyond 2^53 become text, so that no
+later reader takes them through a float. Its hash is of the canonical form (``common.canonical``).
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from common.canonical import canonical_hash, with_exact_ids
 from common.pii import phone_hmac
 from common.streams import RECORD_COLUMNS, STREAMS, Stream
 
@@ -66,6 +70,7 @@ class RecordBatches:
 
     def _row(self, payload: Any) -> dict[str, Any]:
         key = record_key(self._stream.key, payload)
+        payload = with_exact_ids(payload)
         text = json.dumps(payload, ensure_ascii=False)
         try:
             (key + text).encode()
@@ -75,7 +80,7 @@ class RecordBatches:
             "record_key": key,
             "op": "upsert",
             "payload": text,
-            "payload_hash": payload_hash(payload),
+            "payload_hash": canonical_hash(payload),
             "phone_hmacs": self._phone_hmacs(payload),
             "source": self._source,
         }
@@ -117,12 +122,6 @@ def record_key(stream_key: str, payload: Any) -> str:
     return "|".join(parts)
 
 
-def payload_hash(payload: Any) -> str:
-    """Return the sha256 that tells versions of a payload apart; the order of its fields does not count."""
-    canonical = json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
 def lead_answers(payload: dict[str, Any]) -> list[str]:
     """Return the texts somebody typed into a lead form (留资): the form's maker words the question for the phone.
 
@@ -130,16 +129,3 @@ def lead_answers(payload: dict[str, Any]) -> list[str]:
     """
     typed = [each.get("value") for each in payload.get("leads_data") or [] if isinstance(each, dict)]
     return [str(value) for value in [payload.get("phone"), *typed] if isinstance(value, str | int) and value]
-
-
-def with_text_ids(value: Any) -> Any:
-    """Return the value with every whole number under a name in ``_id`` as text, at any depth.
-
-    Ids beyond 2^53 come as text or as bare numbers; a later reader must not take them for floats.
-    """
-    if isinstance(value, dict):
-        return {
-            name: str(item) if name.endswith("_id") and isinstance(item, int) else with_text_ids(item)
-            for name, item in value.items()
-        }
-    return [with_text_ids(item) for item in value] if isinstance(value, list) else value

@@ -147,6 +147,11 @@ def _show(results: list[StreamResult]) -> None:
             f"{result.total(name):,} {name}" for name in ("rows", "changed", "deleted", "quarantined")
         )
         console.print(f"{result.stream.key}: {counts}" + (f" ({result.note})" if result.note else ""))
+        for found in [
+            *(f"drift: {line}" for line in result.drift),
+            *(f"warning: {w}" for w in result.warnings),
+        ]:
+            console.print(f"  [yellow]?[/] {escape(found)}")
         for reason in [*result.held_reasons, *([result.error] if result.error else [])]:
             failed = True
             console.print(f"  [red]![/] {escape(reason)}")

@@ -22,6 +22,7 @@ from common.warehouse import connect
 from expectations.spec import raw_suite_name
 from expectations.verdict import Request, Verdict
 from orchestration.judged import Judged, digest_of_parts, digest_of_suite
+from orchestration.truncation import shrink_reason
 
 _log = logging.getLogger(__name__)
 QUARANTINE = "quarantine/rows"
@@ -40,6 +41,16 @@ class StreamResult:
     @property
     def held_reasons(self) -> list[str]:
         return [report.held_reason for report in self.reports if report.held_reason]
+
+    @property
+    def drift(self) -> list[str]:
+        """What is new, gone or retyped in the records (see ``ingestion.drift``)."""
+        return [line for report in self.reports for line in report.details.get("drift", [])]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the gate's advisory checks found: unknown codes and the like, kept and reported."""
+        return [failure["why"] for each in self.verdicts for failure in each["advisory_failures"]]
 
     def total(self, count: str) -> int:
         """Return the sum of a count (rows, changed, deleted, quarantined) over the loads."""
@@ -97,7 +108,7 @@ def settle(settings: Settings, lake: Lake, batches: list[_Batch], results: dict[
     """Judge the batches and admit or hold each; what happened is added to ``results`` (streams may join)."""
     _judge(settings, lake, batches)
     for batch in batches:
-        reasons = batch.held()
+        reasons = batch.held() + _shrunk(settings, lake, batch)
         # The file's own stream comes last: by its fingerprint a file counts as loaded, and we may be killed
         # before.
         for arrival in reversed(batch.arrivals):
@@ -126,6 +137,11 @@ def _judge(settings: Settings, lake: Lake, batches: list[_Batch]) -> None:
     ):
         batch.verdicts[str(arrival.path)] = verdict.as_metadata()
         memory.remember(key, digest, verdict)
+
+
+def _shrunk(settings: Settings, lake: Lake, batch: _Batch) -> list[str]:
+    reasons = (shrink_reason(settings, lake, arrival) for arrival in batch.arrivals)
+    return [reason for reason in reasons if reason]
 
 
 def _judge_arrivals(settings: Settings, waiting: list[tuple[_Batch, Arrival, str, str]]) -> list[Verdict]:

@@ -120,8 +120,9 @@ def _pay_info(order: ShopOrder, paid_at: int | None) -> Payload:
 
 
 def _delivery(person: SandboxPerson, order: ShopOrder, until: int) -> Payload:
-    masked_phone = f"{person.phone[:3]}****{person.phone[-4:]}"
-    address = f"{person.person_no}:{person.city}:{person.phone}"
+    phone = person.phone_at(order.created_at)
+    masked_phone = f"{phone[:3]}****{phone[-4:]}"
+    address = f"{person.person_no}:{person.city}:{phone}"
     shipped = [at for at, step in order.steps if step == SHIPPED and at < until]
     return {
         "deliver_method": 0,

@@ -88,6 +88,11 @@ class TokenDesk:
                 raise ApiError(40014, "invalid access_token")
             raise ApiError(48001, "api unauthorized")
 
+    def forget(self, token: str) -> None:
+        """Invalidate one token early."""
+        self._tokens.pop(token, None)
+        self._current = {app: current for app, current in self._current.items() if current != token}
+
     def forget_all(self) -> None:
         """Invalidate every token early, as the platform may."""
         self._tokens.clear()

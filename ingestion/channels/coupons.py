@@ -11,7 +11,6 @@ from ingestion.http import Transport
 from ingestion.known import given_up_keys, living_values
 from ingestion.paging import pages_by_number
 from ingestion.readers import Question, Reader
-from ingestion.records import with_text_ids
 
 COUPONS = "/channels/ec/coupon/get_list"
 COUPON = "/channels/ec/coupon/get"
@@ -32,7 +31,7 @@ def coupons(transport: Transport, known: Iterable[str] = ()) -> Iterator[Any]:
 
     def detail(coupon_id: str) -> dict[str, Any]:
         answer = transport.post(COUPON, {"coupon_id": coupon_id})
-        return with_text_ids(object_in(answer, "coupon"))
+        return object_in(answer, "coupon")
 
     yield from details_by_id(detail, listed, known, "coupon_id")
 

@@ -14,7 +14,6 @@ from typing import Any
 from ingestion.http import Transport
 from ingestion.paging import pages_by_key
 from ingestion.readers import Question, Reader
-from ingestion.records import with_text_ids
 from ingestion.windows import Window
 
 PAYMENTS = "/wxa/sec/order/get_order_list"
@@ -28,7 +27,7 @@ def payments(
         begin, end = piece.seconds
         body = {"pay_time_range": {"begin_time": begin, "end_time": end - 1}, "page_size": page_size}
         for page in pages_by_key(transport, PAYMENTS, body, "order_list", key="last_index"):
-            yield from map(with_text_ids, page)
+            yield from page
 
 
 def _payments(question: Question) -> Iterator[dict[str, Any]]:

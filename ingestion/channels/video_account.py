@@ -15,7 +15,7 @@ from ingestion.known import given_up_keys, living_values, refused_records
 from ingestion.paging import pages_by_next_key
 from ingestion.platform_days import days_touched, ds
 from ingestion.readers import Question, Reader
-from ingestion.records import Refused, UnreadableRecordError, with_text_ids
+from ingestion.records import Refused, UnreadableRecordError
 from ingestion.windows import Window
 
 LIVES = "/channels/livedashboard/getlivelist"
@@ -99,7 +99,7 @@ def shop_orders(transport: Transport, window: Window, refused: Iterable[str] = (
 
     def detail(order_id: str) -> dict[str, Any]:
         answer = transport.post(ORDER, {"order_id": order_id, "encode_sensitive_info": True})
-        return with_text_ids(object_in(answer, "order"))
+        return object_in(answer, "order")
 
     yield from details_by_id(detail, ids(), refused, "order_id")
 
@@ -119,7 +119,7 @@ def aftersales(transport: Transport, window: Window, again: Iterable[str]) -> It
 
     def detail(aftersale_id: str) -> dict[str, Any]:
         answer = transport.post(AFTERSALE, {"after_sale_order_id": aftersale_id})
-        return with_text_ids(object_in(answer, "after_sale_order"))
+        return object_in(answer, "after_sale_order")
 
     yield from details_by_id(detail, ids(), again, "after_sale_order_id")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from common.streams import STREAMS
-from ingestion.api_errors import MemberGoneError, ParameterError, TooLargeError
+from ingestion.api_errors import MemberGoneError, NoRelationError, ParameterError, TooLargeError
 from ingestion.http import Transport, part_of
 from ingestion.known import living_values
 from ingestion.paging import chunks, each_in_parallel, pages_by_cursor
@@ -41,12 +41,12 @@ def corp_tags(transport: Transport) -> Iterator[dict[str, Any]]:
 
 def contacts(transport: Transport) -> Iterator[dict[str, Any]]:
     """Yield one object per (staff, customer) relation; a customer of three staff comes three times."""
-    userids = [each["userid"] for each in staff(transport)]
+    userids = list(dict.fromkeys(each["userid"] for each in staff(transport)))
     for some in chunks(userids, _STAFF_A_CALL):
         try:
             yield from _contacts_of(transport, some)
-        except (MemberGoneError, ParameterError):
-            # One bad userid spoils a call for all: ask one by one. The lake keeps doubles once.
+        except (MemberGoneError, ParameterError, NoRelationError):
+            # One bad userid, or one without contacts, spoils a call for all: ask one by one. Doubles land once.
             for userid in some:
                 yield from _contacts_of_one(transport, userid)
 
@@ -77,6 +77,8 @@ def _contacts_of(transport: Transport, userids: list[str]) -> Iterator[dict[str,
 def _contacts_of_one(transport: Transport, userid: str) -> Iterator[dict[str, Any]]:
     try:
         yield from _contacts_of(transport, [userid])
+    except NoRelationError:
+        return  # 84061: nobody is (any more) this one's contact
     except MemberGoneError:
         _log.warning("%s: a staff member is gone and was skipped", CONTACTS)
 
