@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from ingestion.channels import video_account, wecom
+from ingestion.channels import (
+    video_account,
+    wecom,
+    wecom_details,
+    wecom_groups,
+    wecom_messages,
+    wecom_moments,
+    wecom_stats,
+)
 from ingestion.http import wechat_transport, wecom_transport
 from ingestion.readers import App, Reader
 
@@ -12,6 +20,11 @@ FINDER = App("finder", "finder_app_id", "finder_secret", "wechat_base_url", wech
 
 _READERS: tuple[tuple[App, dict[str, Reader]], ...] = (
     (WECOM, wecom.READERS),
+    (WECOM, wecom_groups.READERS),
+    (WECOM, wecom_details.READERS),
+    (WECOM, wecom_stats.READERS),
+    (WECOM, wecom_messages.READERS),
+    (WECOM, wecom_moments.READERS),
     (SHOP, video_account.SHOP_READERS),
     (FINDER, video_account.FINDER_READERS),
 )

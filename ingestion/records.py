@@ -16,6 +16,9 @@ _BATCH = 1000
 
 _PHONES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "wecom/contacts": lambda payload: payload["follow_info"].get("remark_mobiles") or [],
+    "wecom/contact_details": lambda payload: [
+        phone for follower in payload["follow_user"] for phone in follower.get("remark_mobiles") or []
+    ],
 }
 
 

@@ -17,11 +17,13 @@ from typing import Any
 from common.lake import Arrival, Lake, LoadReport
 from common.redact import redact
 from common.settings import Settings
-from common.streams import STREAMS, Stream
+from common.streams import Stream
 from common.warehouse import connect
 from expectations.spec import raw_suite_name
 from expectations.verdict import Request, Verdict
+from ingestion.windows import Window
 from orchestration.judged import Judged, digest_of_parts, digest_of_suite
+from orchestration.pieces import Line, Pace, SinceMark, pieces_of
 
 _log = logging.getLogger(__name__)
 QUARANTINE = "quarantine/rows"
@@ -57,15 +59,24 @@ class _Batch:
         return [f"{each['subject']}: {each['reason']}" for each in self.verdicts.values() if each["held"]]
 
 
-def land(settings: Settings, lake: Lake, streams: Iterable[Stream], day: dt.date) -> list[StreamResult]:
+def land(
+    settings: Settings,
+    lake: Lake,
+    streams: Iterable[Stream],
+    day: dt.date,
+    *,
+    since: dt.date | None = None,
+    line: Line = _log.info,
+) -> list[StreamResult]:
     """Bring each stream up to the end of business day ``day``: fetch, judge, admit or hold.
 
-    A stream that cannot be fetched is reported with its error; the others go on.
+    ``since`` fetches windowed streams again from that day on. A long window comes in pieces, and ``line`` is told
+    how far they are. A stream that cannot be fetched is reported with its error; the others go on.
     """
     lake.ensure()
     lake.sweep()
     results = {stream.key: StreamResult(stream) for stream in streams}
-    batches = _from_apis(settings, lake, results, day)
+    batches = _from_apis(settings, lake, results, day, since, line)
     batches += _from_complete_journey(settings, lake, results)
     batches += _from_inbox(settings, lake, results)
     settle(settings, lake, batches, results)
@@ -160,19 +171,69 @@ def _is_known(lake: Lake, arrival: Arrival) -> bool:
 
 
 def _from_apis(
-    settings: Settings, lake: Lake, results: dict[str, StreamResult], day: dt.date
+    settings: Settings,
+    lake: Lake,
+    results: dict[str, StreamResult],
+    day: dt.date,
+    since: dt.date | None,
+    line: Line,
 ) -> list[_Batch]:
-    from ingestion.fetch import configured_streams, default_window, fetch
+    """Fetch what expires first. What came as one piece waits for the others' verdicts; the rest is settled."""
+    from ingestion.fetch import NothingKeptError, configured_streams, default_window
 
     configured = configured_streams(settings)
-    batches = []
-    for key, result in results.items():
-        if key not in configured:
+    batches: list[_Batch] = []
+    for result in sorted(results.values(), key=lambda each: each.stream.kept_days is None):
+        stream = result.stream
+        if stream.key not in configured:
             result.note = "no API is configured for this stream; files may still bring it"
             continue
-        window = default_window(settings, lake, STREAMS[key], day)
-        batches += _attempt(result, lambda key=key, window=window: fetch(settings, lake, key, window=window))  # type: ignore[misc]
+        if stream.after and batches:
+            settle(settings, lake, batches, results)
+            batches = []
+        try:
+            window = default_window(settings, lake, stream, day, since=since)
+        except NothingKeptError as error:
+            result.note = str(error)
+            continue
+        mark = SinceMark(settings, stream, since) if since and stream.windowed else None
+        pieces = pieces_of(stream, mark.rest_of(window) if mark else window)
+        if len(pieces) == 1 and mark is None:
+            batches += _fetched(settings, lake, result, pieces[0])
+        else:
+            _settle_pieces(settings, lake, results, result, pieces, mark, line)
     return batches
+
+
+def _settle_pieces(
+    settings: Settings,
+    lake: Lake,
+    results: dict[str, StreamResult],
+    result: StreamResult,
+    pieces: list[Window],
+    mark: SinceMark | None,
+    line: Line,
+) -> None:
+    """Fetch and settle piece after piece; stop at one that fails or is held, or the cursor would pass it."""
+    pace = Pace(settings, result.stream, pieces, line)
+    for number, piece in enumerate(pieces, start=1):
+        before = len(result.reports)
+        batches = _fetched(settings, lake, result, piece)
+        settle(settings, lake, batches, results)
+        if not batches or result.held_reasons:
+            result.note = f"stopped in piece {number} of {len(pieces)}, {piece}; the next run goes on there"
+            return
+        pace.finished(result.reports[before:])
+        if mark:
+            mark.done(piece)
+    if mark:
+        mark.clear()
+
+
+def _fetched(settings: Settings, lake: Lake, result: StreamResult, window: Window) -> list[_Batch]:
+    from ingestion.fetch import fetch
+
+    return _attempt(result, lambda: fetch(settings, lake, result.stream.key, window=window))
 
 
 def _from_complete_journey(settings: Settings, lake: Lake, results: dict[str, StreamResult]) -> list[_Batch]:

@@ -21,11 +21,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.answers import ApiError, answer, body_of, refusal
 from sandbox.desk import Desk
+from sandbox.outbound_api import OutboundApi
 from sandbox.state import SandboxState
 from sandbox.tokens import TokenDesk
 from sandbox.video_account_api import VideoAccountApi
 from sandbox.view import View
 from sandbox.wecom_api import WecomApi
+from sandbox.wecom_days_api import WecomDaysApi
 from sandbox.world import World
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -73,6 +75,7 @@ def create_app(
     tokens = TokenDesk(token_ttl_seconds)
     calls: Counter[str] = Counter()
     handlers = WecomApi(desk).routes() | VideoAccountApi(desk).routes()
+    handlers |= WecomDaysApi(desk).routes() | OutboundApi(desk).routes()
     routes = [
         Route(path, _guarded(handler, tokens, app), methods=[method])
         for (method, path), (handler, app) in handlers.items()

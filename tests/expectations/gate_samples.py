@@ -11,6 +11,7 @@ from typing import Any
 
 from common.lake import Lake, LoadReport
 from common.streams import STREAMS
+from gate_samples_wecom import WECOM_PAYLOADS
 
 PHONE = "13912345678"
 HASH = "ab" * 32
@@ -109,6 +110,7 @@ _PAYLOADS: dict[str, tuple[list[dict[str, Any]], Any]] = {
     "video_account/lives": ([LIVE], lambda p: p["export_id"]),
     "video_account/shop_orders": ([SHOP_ORDER], lambda p: p["order_id"]),
     "video_account/aftersales": ([AFTERSALE], lambda p: p["after_sale_order_id"]),
+    **WECOM_PAYLOADS,
 }
 _TABLE_ROWS: dict[str, dict[str, Any]] = {
     "miniprogram/orders": {
