@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -183,6 +183,7 @@ def _from_apis(
 
     configured = configured_streams(settings)
     batches: list[_Batch] = []
+    marks: list[SinceMark] = []
     for result in sorted(results.values(), key=lambda each: each.stream.kept_days is None):
         stream = result.stream
         if stream.key not in configured:
@@ -196,38 +197,40 @@ def _from_apis(
         except NothingKeptError as error:
             result.note = str(error)
             continue
-        mark = SinceMark(settings, stream, since) if since and stream.windowed else None
-        pieces = pieces_of(stream, mark.rest_of(window) if mark else window)
-        if len(pieces) == 1 and mark is None:
-            batches += _fetched(settings, lake, result, pieces[0])
+        if since and stream.windowed:
+            marks.append(SinceMark(settings, stream, since))
+            pieces = marks[-1].rest_of(pieces_of(stream, window))
         else:
-            _settle_pieces(settings, lake, results, result, pieces, mark, line)
+            pieces = pieces_of(stream, window)
+        if len(pieces) == 1 and not since:
+            batches += _fetched(settings, lake, result, pieces[0])
+            continue
+        pace = Pace(settings, stream, pieces, line)
+        for piece in _settled(settings, lake, results, result, pieces):
+            pace.finished(result.reports[-1])
+            if marks and stream.windowed:
+                marks[-1].done(piece)
+    if not any(result.error or result.held_reasons for result in results.values()):
+        for mark in marks:
+            mark.clear()
     return batches
 
 
-def _settle_pieces(
+def _settled(
     settings: Settings,
     lake: Lake,
     results: dict[str, StreamResult],
     result: StreamResult,
     pieces: list[Window],
-    mark: SinceMark | None,
-    line: Line,
-) -> None:
-    """Fetch and settle piece after piece; stop at one that fails or is held, or the cursor would pass it."""
-    pace = Pace(settings, result.stream, pieces, line)
+) -> Iterator[Window]:
+    """Fetch and settle piece after piece; end at one that fails or is held, or the cursor would pass it."""
     for number, piece in enumerate(pieces, start=1):
-        before = len(result.reports)
         batches = _fetched(settings, lake, result, piece)
         settle(settings, lake, batches, results)
         if not batches or result.held_reasons:
             result.note = f"stopped in piece {number} of {len(pieces)}, {piece}; the next run goes on there"
             return
-        pace.finished(result.reports[before:])
-        if mark:
-            mark.done(piece)
-    if mark:
-        mark.clear()
+        yield piece
 
 
 def _fetched(settings: Settings, lake: Lake, result: StreamResult, window: Window) -> list[_Batch]:

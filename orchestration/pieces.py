@@ -1,8 +1,8 @@
 """A long window is landed in pieces, each admitted before the next is asked for: a crash keeps what is finished.
 
 Which days are done is told by the stream's cursor. Days before the cursor that somebody asked for again
-(``--since``) have a mark of their own in the home, gone when they are done; without the mark they are only
-fetched once more.
+(``--since``) have marks of their own in the home, gone when all streams are done; without the marks they are
+only fetched once more.
 """
 
 from __future__ import annotations
@@ -36,18 +36,22 @@ class Pace:
         self._calls_per_minute = settings.api_calls_per_minute
         self._done = self._calls = 0
         self._began = time.monotonic()
-        line(f"{stream.key}: {len(pieces)} pieces, {pieces[0].start:%Y-%m-%d} to {pieces[-1].end:%Y-%m-%d}")
+        if pieces:
+            line(
+                f"{stream.key}: {len(pieces)} pieces, {pieces[0].start:%Y-%m-%d} to {pieces[-1].end:%Y-%m-%d}"
+            )
+        else:
+            line(f"{stream.key}: done before the last fetch was cut off")
 
-    def finished(self, reports: list[LoadReport]) -> None:
-        """Tell that one more piece is in the lake; ``reports`` are those of its loads."""
+    def finished(self, report: LoadReport) -> None:
+        """Tell that one more piece is in the lake; ``report`` is that of its load."""
+        calls = report.details.get("calls") or {}
         self._done += 1
-        calls = [report.details.get("calls") or {} for report in reports]
-        self._calls += sum(max(each.values(), default=0) for each in calls)
-        rows = sum(report.rows for report in reports if report.stream == self._stream.key)
+        self._calls += max(calls.values(), default=0)
         self._line(
             f"{self._stream.key}: {self._done} of {len(self._pieces)}, to "
-            f"{self._pieces[self._done - 1].end:%Y-%m-%d}, {rows:,} rows, "
-            f"{sum(sum(each.values()) for each in calls):,} calls{self._left()}"
+            f"{self._pieces[self._done - 1].end:%Y-%m-%d}, {report.rows:,} rows, "
+            f"{sum(calls.values()):,} calls{self._left()}"
         )
 
     def seconds_left(self) -> float:
@@ -70,24 +74,24 @@ class SinceMark:
         self._path: Path = settings.home / "backfill" / f"{stream.channel}__{stream.name}.json"
         self._since = since.isoformat()
 
-    def rest_of(self, window: Window) -> Window:
-        """Return the part of the window that an earlier, interrupted fetch from the same day on left."""
+    def rest_of(self, pieces: list[Window]) -> list[Window]:
+        """Return what an earlier, interrupted fetch from the same day on left of the pieces."""
         try:
             found = json.loads(self._path.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
-            return window
+            return pieces
+        if found["since"] != self._since:
+            return pieces
         done = dt.datetime.fromisoformat(found["done"])
-        if found["since"] != self._since or not window.start < done < window.end:
-            return window
-        return Window(done, window.end)
+        return [Window(max(each.start, done), each.end) for each in pieces if each.end > done]
 
     def done(self, piece: Window) -> None:
-        """Remember that everything up to the end of a piece is in the lake."""
+        """Remember that the piece and all before it are in the lake."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         scratch = self._path.with_suffix(".new")
         scratch.write_text(json.dumps({"since": self._since, "done": piece.end.isoformat()}))
         scratch.replace(self._path)
 
     def clear(self) -> None:
-        """Forget it: all of it is done."""
+        """Forget it: everything that was asked for is done."""
         self._path.unlink(missing_ok=True)

@@ -124,7 +124,7 @@ def _tidy(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_id(name: str, value: Any) -> bool:
-    return isinstance(value, str) and name.endswith("id")
+    return isinstance(value, str) and (name.endswith("id") or name == "creator")
 
 
 READERS: dict[str, Reader] = {

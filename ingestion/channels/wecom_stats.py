@@ -37,6 +37,7 @@ _log = logging.getLogger(__name__)
 def group_stats(transport: Transport, window: Window, known_owners: list[str]) -> Iterator[dict[str, Any]]:
     """Yield {"owner", "stat_time", "data"}: one per group owner and complete Shanghai day of the window.
 
+    Days on which an owner had no group are left out: whether they are told depends on the window asked for.
     ``known_owners`` are owners seen before: those who left are in nobody's list of staff.
     """
     userids = sorted({*known_owners, *(each["userid"] for each in staff(transport))})
@@ -45,7 +46,7 @@ def group_stats(transport: Transport, window: Window, known_owners: list[str]) -
         owner, first, last = question
         body = {"day_begin_time": first, "day_end_time": last, "owner_filter": {"userid_list": [owner]}}
         items = transport.post(GROUP_DAYS, body).get("items") or []
-        return [{"owner": owner, **item} for item in items]
+        return [{"owner": owner, **item} for item in items if _has_figures(item)]
 
     def questions() -> Iterator[tuple[str, int, int]]:
         for first, last in day_spans(window):
@@ -115,6 +116,10 @@ def _owners_among(transport: Transport, userids: list[str], first: int, last: in
     }
     pages = pages_by_offset(transport, OWNERS, body, "items")
     return list(dict.fromkeys(item["owner"] for page in pages for item in page))
+
+
+def _has_figures(item: dict[str, Any]) -> bool:
+    return any(int(count or 0) for count in (item.get("data") or {}).values())
 
 
 def _known_owners(question: Question) -> list[str]:

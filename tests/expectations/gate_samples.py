@@ -9,9 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gate_samples_wecom import WECOM_PAYLOADS
+
 from common.lake import Lake, LoadReport
 from common.streams import STREAMS
-from gate_samples_wecom import WECOM_PAYLOADS
 
 PHONE = "13912345678"
 HASH = "ab" * 32
