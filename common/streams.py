@@ -143,9 +143,9 @@ def _records(
 
 
 # 180 days is what WeCom keeps of its statistics. Records of messages and moments have no known end.
-_STATISTICS: dict[str, Any] = {"reread": "statistics_reread_days", "kept_days": 180, "piece_days": 60}
-_MESSAGES: dict[str, Any] = {"reread": "mass_message_reread_days", "piece_days": 90}
-_MOMENTS: dict[str, Any] = {"reread": "moment_reread_days", "piece_days": 90}
+_STATISTICS: dict[str, Any] = {"reread": "statistics_reread_days", "kept_days": 180, "piece_days": 90}
+_MESSAGES: dict[str, Any] = {"reread": "mass_message_reread_days", "piece_days": 122}
+_MOMENTS: dict[str, Any] = {"reread": "moment_reread_days", "piece_days": 122}
 # One person may comment on the same moment several times.
 _INTERACTION = ("moment_id", "userid", "kind", "person_id", "create_time")
 

@@ -197,22 +197,22 @@ def _from_apis(
         except NothingKeptError as error:
             result.note = str(error)
             continue
+        pieces, mark = pieces_of(stream, window), None
         if since and stream.windowed:
-            marks.append(SinceMark(settings, stream, since))
-            pieces = marks[-1].rest_of(pieces_of(stream, window))
-        else:
-            pieces = pieces_of(stream, window)
-        if len(pieces) == 1 and not since:
+            mark = SinceMark(settings, stream, since)
+            marks.append(mark)
+            pieces = mark.rest_of(pieces)
+        if len(pieces) == 1 and mark is None:
             batches += _fetched(settings, lake, result, pieces[0])
             continue
         pace = Pace(settings, stream, pieces, line)
         for piece in _settled(settings, lake, results, result, pieces):
             pace.finished(result.reports[-1])
-            if marks and stream.windowed:
-                marks[-1].done(piece)
+            if mark:
+                mark.done(piece)
     if not any(result.error or result.held_reasons for result in results.values()):
-        for mark in marks:
-            mark.clear()
+        for each in marks:
+            each.clear()
     return batches
 
 
