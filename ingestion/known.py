@@ -70,7 +70,7 @@ with last as (
     select * from read_parquet({parts}, hive_partitioning = true, hive_types = {{'load_id': varchar}})
     qualify row_number() over (partition by record_key order by load_id desc) = 1
 )
-select {expressions} from last where op <> 'delete' and {condition} order by record_key
+select {expressions} from last where op <> 'delete' and ({condition}) order by record_key
 """
 _CARRY_SQL = """
 copy (

@@ -31,7 +31,17 @@ _OWNERS_A_CALL = 100
 _GROUPS_A_PAGE = 1000
 _DAY = 86_400
 _GROUPS = STREAMS["wecom/groups"]
-_KNOWN_GROUP = ("record_key", "payload ->> '$.status'", "payload ->> '$.owner'")
+_KNOWN_GROUP = (
+    "record_key",
+    "payload ->> '$.status'",
+    "payload ->> '$.owner'",
+    "payload ->> '$.member_version'",
+)
+_EVENT = (
+    "payload ->> '$.received_at'",
+    "payload ->> '$.message.ChatId'",
+    "payload ->> '$.message.CurMemVer'",
+)
 _DAY_FIGURES = (
     "payload ->> '$.owner'",
     "payload ->> '$.stat_time'",
@@ -74,12 +84,14 @@ def unchanged_groups(question: Question, listed: dict[str, Any]) -> set[str]:
     if not days or window is None or last is None:
         return set()
     stirring = _stirring_owners(question.lake, last, window.end)
+    told = _versions_told(question.lake)
     return {
         chat_id
-        for chat_id, status, owner in living_rows(question.lake, _GROUPS, _KNOWN_GROUP)
+        for chat_id, status, owner, version in living_rows(question.lake, _GROUPS, _KNOWN_GROUP)
         if chat_id in listed
         and status == str(listed[chat_id])
         and owner not in stirring
+        and told.get(chat_id, version) == version
         and not _is_due(chat_id, last, window.end, days)
     }
 
@@ -89,6 +101,20 @@ def _is_due(chat_id: str, last: dt.datetime, now: dt.datetime, days: int) -> boo
     turn = days * _DAY
     place = zlib.crc32(chat_id.encode()) % turn
     return (now.timestamp() - place) // turn != (last.timestamp() - place) // turn
+
+
+def _versions_told(lake: Lake) -> dict[str, str]:
+    """Return {chat_id: member version} of the last event of each group, where callbacks are received.
+
+    Whatever the event was, a group whose version is another than the known one is read: no order of landing
+    counts.
+    """
+    events = STREAMS.get("wecom/events")
+    if events is None:
+        return {}
+    condition = "(payload ->> '$.message.CurMemVer') <> ''"
+    rows = living_rows(lake, events, _EVENT, condition)
+    return {chat_id: version for _, chat_id, version in sorted(rows)}
 
 
 def _stirring_owners(lake: Lake, last: dt.datetime, now: dt.datetime) -> set[str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from common.lake import Lake
+from common.lake import Lake, LoadReport
 from common.settings import Settings
-from common.streams import STREAMS
+from common.streams import RECORD_COLUMNS, STREAMS, Stream
 from ingestion.fetch import default_window, fetch
 from sandbox.calendar import end_of
 from sandbox.outbound import Outbound
@@ -179,6 +180,36 @@ def test_without_statistics_each_group_is_read_once_in_a_round(
     read = Counter(body["chat_id"] for path, body in outside.bodies if path.endswith("groupchat/get"))
     assert set(read.values()) == {2}
     assert read.keys() == outside.desk.view.groups.keys()
+
+
+def test_a_group_whose_version_an_event_told_of_is_read(
+    outside: Platform, settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = STREAMS.get("wecom/events") or Stream("wecom", "events", RECORD_COLUMNS, key_paths=("event_id",))
+    monkeypatch.setitem(STREAMS, "wecom/events", stream)
+    settings.group_reread_days = 300
+    bring(settings, lake, "groups")
+    same, other = living(lake, "wecom/groups")[:2]
+    told = [(same, "old"), (same, same["member_version"]), (other, "another")]
+    rows = []
+    for number, (group, version) in enumerate(told):
+        message = {"ChatId": group["chat_id"], "CurMemVer": version}
+        payload = {"event_id": f"e{number}", "received_at": f"2017-07-20T0{number}:00:00", "message": message}
+        rows.append(
+            {
+                "record_key": f"e{number}",
+                "op": "upsert",
+                "payload": json.dumps(payload),
+                "payload_hash": f"{number}",
+                "phone_hmacs": None,
+                "source": "test",
+            }
+        )
+    lake.admit(lake.arrive_rows(stream, rows, LoadReport(stream.key, "test", 3)))
+    outside.bodies.clear()
+    bring(settings, lake, "groups")
+    read = [body["chat_id"] for path, body in outside.bodies if path.endswith("groupchat/get")]
+    assert read == [other["chat_id"]]
 
 
 def test_a_full_scan_that_may_skip_nothing_reads_everything(

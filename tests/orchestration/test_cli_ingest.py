@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+import orchestration.cli_lake
 import orchestration.landing
 from orchestration.cli import app
 
@@ -29,6 +31,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any
     monkeypatch.setenv("SIYU_LAST_DAY", "2026-11-20")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(orchestration.landing, "land", land)
+    monkeypatch.setattr(orchestration.cli_lake, "terminal", lambda: Console(force_terminal=False))
     return found
 
 
@@ -37,6 +40,7 @@ def test_streams_are_restricted_and_since_is_passed_on(asked: list[dict[str, Any
         app, ["ingest", "wecom", "--stream", "groups", "--stream", "staff", "--since", "2026-10-01"]
     )
     assert done.exit_code == 0, done.output
+    assert "wecom/groups: 1 of 2" in done.output
     assert asked == [
         {
             "streams": ["wecom/groups", "wecom/staff"],
