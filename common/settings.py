@@ -109,6 +109,26 @@ class Settings(BaseSettings):
         default=20, ge=0, description="As long as not more records than this are gone, it is not held"
     )
 
+    contact_details_per_run: int = Field(
+        default=5000,
+        ge=0,
+        description="How many WeCom contacts to read one by one in a run, oldest change first",
+    )
+    group_reread_days: int = Field(
+        default=0, ge=0, description="Read a WeCom group's members again after so many days; 0: at every run"
+    )
+    statistics_reread_days: int = Field(
+        default=3, ge=1, description="Days of WeCom statistics that are read again: they settle late"
+    )
+    mass_message_reread_days: int = Field(
+        default=7, ge=1, description="Read results of mass messages again until they are so many days old"
+    )
+    moment_reread_days: int = Field(
+        default=7,
+        ge=1,
+        description="Read likes and comments of moments again until they are so many days old",
+    )
+
     activation_mode: str = Field(default="dry_run", description="dry_run or live")
     pii_key: SecretStr | None = Field(default=None, description="Key of the phone HMAC, at least 32 bytes")
 

@@ -7,6 +7,7 @@ text. A *table* stream keeps rows of a contract (files), one column per contract
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -125,6 +126,11 @@ class Stream:
     ``complete`` marks full scans: a key that is missing from one was deleted. ``windowed`` streams are asked for
     by windows of time, whose end is kept as the stream's cursor. ``key`` are the paths of a record's natural key
     inside its payload (``follow_info.userid``), joined with ``|``; table streams have none.
+
+    ``reread`` names the setting that says how many days before the cursor are asked for again, or, for a full
+    scan, after how many days what it knows is read again. ``kept_days`` is how long the platform keeps it: such
+    streams are fetched first. A window longer than ``piece_days`` is landed piece by piece, each admitted before
+    the next is asked for. ``after`` is the stream that must be in the lake before this one is fetched.
     """
 
     channel: str
@@ -133,6 +139,10 @@ class Stream:
     complete: bool = False
     windowed: bool = False
     key_paths: tuple[str, ...] = ()
+    reread: str | None = None
+    kept_days: int | None = None
+    piece_days: int | None = None
+    after: str | None = None
 
     @property
     def key(self) -> str:
@@ -144,16 +154,33 @@ class Stream:
 
 
 def _records(
-    channel: str, name: str, *key_paths: str, complete: bool = False, windowed: bool = False
+    channel: str, name: str, *key_paths: str, complete: bool = False, windowed: bool = False, **more: Any
 ) -> Stream:
-    return Stream(channel, name, RECORD_COLUMNS, complete, windowed, key_paths)
+    return Stream(channel, name, RECORD_COLUMNS, complete, windowed, key_paths, **more)
 
+
+# 180 days is what WeCom keeps of its statistics. Records of messages and moments have no known end.
+_STATISTICS: dict[str, Any] = {"reread": "statistics_reread_days", "kept_days": 180, "piece_days": 90}
+_MESSAGES: dict[str, Any] = {"reread": "mass_message_reread_days", "piece_days": 122}
+_MOMENTS: dict[str, Any] = {"reread": "moment_reread_days", "piece_days": 122}
+# One person may comment on the same moment several times.
+_INTERACTION = ("moment_id", "userid", "kind", "person_id", "create_time")
 
 _WECOM = (
     _records("wecom", "staff", "userid", complete=True),
     _records("wecom", "corp_tags", "id", complete=True),
     _records("wecom", "contacts", "follow_info.userid", "external_contact.external_userid", complete=True),
-    _records("wecom", "groups", "chat_id", complete=True),
+    _records("wecom", "groups", "chat_id", complete=True, reread="group_reread_days"),
+    _records("wecom", "contact_details", "external_contact.external_userid", after="wecom/contacts"),
+    _records("wecom", "group_stats", "owner", "stat_time", windowed=True, **_STATISTICS),
+    _records("wecom", "staff_behavior", "userid", "stat_time", windowed=True, **_STATISTICS),
+    _records("wecom", "mass_messages", "msgid", windowed=True, **_MESSAGES),
+    _records("wecom", "mass_message_tasks", "msgid", "userid", windowed=True, **_MESSAGES),
+    _records("wecom", "mass_message_sends", "msgid", "userid", "receiver", windowed=True, **_MESSAGES),
+    _records("wecom", "moments", "moment_id", windowed=True, **_MOMENTS),
+    _records("wecom", "moment_tasks", "moment_id", "userid", windowed=True, **_MOMENTS),
+    _records("wecom", "moment_sends", "moment_id", "userid", "external_userid", windowed=True, **_MOMENTS),
+    _records("wecom", "moment_interactions", *_INTERACTION, windowed=True, **_MOMENTS),
 )
 _VIDEO_ACCOUNT = (
     _records("video_account", "lives", "export_id", windowed=True),

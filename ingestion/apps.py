@@ -10,6 +10,11 @@ from ingestion.channels import (
     payments,
     video_account,
     wecom,
+    wecom_details,
+    wecom_groups,
+    wecom_messages,
+    wecom_moments,
+    wecom_stats,
     youzan,
 )
 from ingestion.http import wechat_transport, wecom_transport
@@ -25,6 +30,11 @@ MINIPROGRAM = App(
 
 _READERS: tuple[tuple[App, dict[str, Reader]], ...] = (
     (WECOM, wecom.READERS),
+    (WECOM, wecom_groups.READERS),
+    (WECOM, wecom_details.READERS),
+    (WECOM, wecom_stats.READERS),
+    (WECOM, wecom_messages.READERS),
+    (WECOM, wecom_moments.READERS),
     (SHOP, video_account.SHOP_READERS),
     (FINDER, video_account.FINDER_READERS),
     (SHOP, compass.READERS),

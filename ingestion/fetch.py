@@ -22,9 +22,9 @@ from ingestion.once import keep_last
 from ingestion.parts import new_folders
 from ingestion.readers import FetchSetupError, Question, Reader
 from ingestion.records import RecordBatches
-from ingestion.windows import Window, default_window
+from ingestion.windows import NothingKeptError, Window, default_window
 
-__all__ = ["FetchSetupError", "Window", "configured_streams", "default_window", "fetch"]
+__all__ = ["FetchSetupError", "NothingKeptError", "Window", "configured_streams", "default_window", "fetch"]
 
 QUARANTINE = STREAMS["quarantine/rows"]
 
@@ -38,7 +38,7 @@ def fetch(settings: Settings, lake: Lake, stream_key: str, *, window: Window | N
     """Fetch one stream and return its arrival, and one for quarantine when records could not be read.
 
     Windowed streams need ``window`` (see ``default_window``); its end travels as the report's ``window_end``.
-    The others ignore it.
+    Full scans that carry records over (``stream.reread``) take its end as their instant. The others ignore it.
 
     Raises:
         FetchSetupError: no such API stream, its app is not configured, or the window is missing.
@@ -52,9 +52,9 @@ def fetch(settings: Settings, lake: Lake, stream_key: str, *, window: Window | N
             f"{stream_key}: expected the settings {', '.join(missing)}; set them in the environment or .env"
         )
     stream = STREAMS[stream_key]
-    if not stream.windowed:
+    if not stream.windowed and not stream.reread:
         window = None
-    elif window is None:
+    elif stream.windowed and window is None:
         raise FetchSetupError(f"{stream_key}: expected a window; default_window gives one for a day")
     lake.ensure()
     with app.transport(settings) as transport:
@@ -64,7 +64,7 @@ def fetch(settings: Settings, lake: Lake, stream_key: str, *, window: Window | N
 def _fetch(stream: Stream, reader: Reader, question: Question) -> list[Arrival]:
     settings, lake, window = question.settings, question.lake, question.asked_window
     began = time.monotonic()
-    source = f"api:{stream.key}" + (f" {window}" if window else "")
+    source = f"api:{stream.key}" + (f" {window}" if stream.windowed else "")
     batches = RecordBatches(stream, source, pii_key(settings))
     payloads = reader(question)
     with new_folders(lake, stream) as (folder,):
@@ -80,6 +80,7 @@ def _fetch(stream: Stream, reader: Reader, question: Question) -> list[Arrival]:
             details["drift"] = changes
         if refused and stream.complete:
             details["carried"] = carry_over(lake, stream, folder)
+        details["calls"] = dict(question.transport.calls)
         details["seconds"] = round(time.monotonic() - began, 1)
         report = LoadReport(
             stream.key,

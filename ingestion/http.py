@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -86,6 +87,8 @@ class Transport:
         _quieten()
         self.tokens: TokenCache | None = None
         self.in_flight = InFlight(in_flight)
+        self.calls: Counter[str] = Counter()  # calls made, by API
+        self._counting = threading.Lock()
         self._account, self._per_minute, self._stale_codes = account, calls_per_minute, stale_codes
         self._client = httpx.Client(base_url=base_url, timeout=_TIMEOUT, transport=http_transport)
 
@@ -141,6 +144,8 @@ class Transport:
         self, method: str, path: str, params: dict[str, str] | None, body: dict[str, Any] | None
     ) -> dict[str, Any]:
         _limiter(self._account, path, self._per_minute).try_acquire(path)
+        with self._counting:
+            self.calls[path] += 1
         problem = None
         with self.in_flight.slot():
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from common.warehouse import connect
 
 # How often a record that was refused is asked for in all; the platform may never give it.
 REFUSED_TRIES = 7
+_PAYLOADS_AT_ONCE = 200
 
 
 def living_values(lake: Lake, stream: Stream, expression: str, condition: str = "true") -> list[str]:
@@ -46,6 +48,27 @@ def _refusals(lake: Lake, stream: Stream, id_name: str) -> list[tuple[str, str, 
     }
     with connect() as db:
         return db.execute(_REFUSED_SQL.format(**names)).fetchall()
+
+
+def living_rows(
+    lake: Lake, stream: Stream, expressions: Sequence[str], condition: str = "true"
+) -> list[tuple[Any, ...]]:
+    """Return several SQL expressions over the living records that meet a condition, as text."""
+    names = {
+        "expressions": ", ".join(f"cast({each} as varchar)" for each in expressions),
+        "condition": condition,
+        "parts": _literal(lake.glob(stream)),
+    }
+    with connect() as db:
+        return db.execute(_ROWS_SQL.format(**names)).fetchall()
+
+
+def living_payloads(lake: Lake, stream: Stream, keys: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the payloads of the living records with these keys, a few hundred in memory at a time."""
+    for start in range(0, len(keys), _PAYLOADS_AT_ONCE):
+        some = ", ".join(map(_literal, keys[start : start + _PAYLOADS_AT_ONCE]))
+        for (payload,) in living_rows(lake, stream, ["payload"], f"record_key in ({some})"):
+            yield json.loads(payload or "null")
 
 
 def carry_over(lake: Lake, stream: Stream, folder: Path) -> int:
@@ -88,6 +111,13 @@ left join landed on landed.record_key = refused.id
 where refused.id is not null and refused.load_id > coalesce(landed.load_id, '')
 group by refused.id
 order by refused.id
+"""
+_ROWS_SQL = """
+with last as (
+    select * from read_parquet({parts}, hive_partitioning = true, hive_types = {{'load_id': varchar}})
+    qualify row_number() over (partition by record_key order by load_id desc) = 1
+)
+select {expressions} from last where op <> 'delete' and ({condition}) order by record_key
 """
 _CARRY_SQL = """
 copy (

@@ -113,6 +113,24 @@ def walk(
         position = following
 
 
+def pages_by_offset(transport: Transport, path: str, body: dict[str, Any], items: str) -> Iterator[list[Any]]:
+    """Yield the lists under ``items``, until ``next_offset`` reaches ``total``.
+
+    Raises:
+        PagingError: there is more, but the server gives no offset beyond the last one.
+    """
+    offset = 0
+    while True:
+        answer = transport.post(path, {**body, "offset": offset})
+        yield answer.get(items) or []
+        total, following = int(answer.get("total") or 0), int(answer.get("next_offset") or 0)
+        if max(offset, following) >= total:
+            return
+        if following <= offset:
+            raise PagingError(f"{path}: expected an offset beyond {offset} of {total}, got {following}")
+        offset = following
+
+
 def each_in_parallel(call: Callable[[T], R], things: Iterable[T], *, workers: int = IN_FLIGHT) -> Iterator[R]:
     """Yield ``call(thing)`` in order, a few at a time, reading only a little ahead of what was yielded."""
     remaining = iter(things)

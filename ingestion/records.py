@@ -23,6 +23,9 @@ _PHONES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "wecom/contacts": lambda payload: payload["follow_info"].get("remark_mobiles") or [],
     "video_account/leads": lambda payload: lead_answers(payload),
     "miniprogram/youzan_trades": lambda payload: [(payload.get("buyer_info") or {}).get("buyer_phone") or ""],
+    "wecom/contact_details": lambda payload: [
+        phone for follower in payload["follow_user"] for phone in follower.get("remark_mobiles") or []
+    ],
 }
 
 

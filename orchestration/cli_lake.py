@@ -18,6 +18,11 @@ ingest_app = typer.Typer(no_args_is_help=True, help="Bring records into the lake
 gate_app = typer.Typer(no_args_is_help=True, help="See and release what the gate holds.")
 
 Day = Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Business day, like 2026-11-20.")]
+Since = Annotated[
+    dt.datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Fetch again from this day on, as far as the platform keeps it."),
+]
+Names = Annotated[list[str] | None, typer.Option("--stream", help="Only this stream; may be given again.")]
 
 
 @ingest_app.command("file")
@@ -74,19 +79,32 @@ def ingest_manifest(
         terminal().print(f"{file.path}: {file.stream}, {file.rows:,} rows, by {file.mapping}", markup=False)
 
 
-def _channel_command(channel: str) -> Callable[[Day], None]:
-    def ingest(as_of: Day = None) -> None:
+def _channel_command(channel: str) -> Callable[[Day, Names, Since], None]:
+    def ingest(as_of: Day = None, stream: Names = None, since: Since = None) -> None:
         from common.lake import Lake
         from common.streams import streams_of
         from orchestration.days import last_complete_day
         from orchestration.demo import outside
         from orchestration.landing import land
 
+        known = {each.name: each for each in streams_of(channel)}
+        if unknown := sorted(set(stream or ()) - known.keys()):
+            refuse(ValueError(f"no stream {', '.join(unknown)} in {channel}; known: {', '.join(known)}"))
+        wanted = [known[name] for name in dict.fromkeys(stream or known)]
         settings = settings_or_refuse()
         day = as_of.date() if as_of else last_complete_day(settings)
+        if since and since.date() > day:
+            refuse(ValueError(f"--since: expected a day up to {day}, got {since.date()}"))
         try:
             with outside(settings, line=terminal().print) as reachable:
-                results = land(reachable, Lake(settings.lake_dir), streams_of(channel), day)
+                results = land(
+                    reachable,
+                    Lake(settings.lake_dir),
+                    wanted,
+                    day,
+                    since=since.date() if since else None,
+                    line=terminal().print,
+                )
         except expected_errors() as error:
             refuse(error)
         _show(results)
@@ -146,7 +164,7 @@ def _show(results: list[StreamResult]) -> None:
         counts = ", ".join(
             f"{result.total(name):,} {name}" for name in ("rows", "changed", "deleted", "quarantined")
         )
-        console.print(f"{result.stream.key}: {counts}" + (f" ({result.note})" if result.note else ""))
+        console.print(f"{result.stream.key}: {counts}" + (f" ({escape(result.note)})" if result.note else ""))
         for found in [
             *(f"drift: {line}" for line in result.drift),
             *(f"warning: {w}" for w in result.warnings),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,13 @@ from typing import Any
 from common.lake import Arrival, Lake, LoadReport
 from common.redact import redact
 from common.settings import Settings
-from common.streams import STREAMS, Stream
+from common.streams import Stream
 from common.warehouse import connect
 from expectations.spec import raw_suite_name
 from expectations.verdict import Request, Verdict
+from ingestion.windows import Window
 from orchestration.judged import Judged, digest_of_parts, digest_of_suite
+from orchestration.pieces import Line, Pace, SinceMark, pieces_of
 from orchestration.truncation import shrink_reason
 
 _log = logging.getLogger(__name__)
@@ -68,15 +70,24 @@ class _Batch:
         return [f"{each['subject']}: {each['reason']}" for each in self.verdicts.values() if each["held"]]
 
 
-def land(settings: Settings, lake: Lake, streams: Iterable[Stream], day: dt.date) -> list[StreamResult]:
+def land(
+    settings: Settings,
+    lake: Lake,
+    streams: Iterable[Stream],
+    day: dt.date,
+    *,
+    since: dt.date | None = None,
+    line: Line = _log.info,
+) -> list[StreamResult]:
     """Bring each stream up to the end of business day ``day``: fetch, judge, admit or hold.
 
-    A stream that cannot be fetched is reported with its error; the others go on.
+    ``since`` fetches windowed streams again from that day on. A long window comes in pieces, and ``line`` is told
+    how far they are. A stream that cannot be fetched is reported with its error; the others go on.
     """
     lake.ensure()
     lake.sweep()
     results = {stream.key: StreamResult(stream) for stream in streams}
-    batches = _from_apis(settings, lake, results, day)
+    batches = _from_apis(settings, lake, results, day, since, line)
     batches += _from_complete_journey(settings, lake, results)
     batches += _from_database(settings, lake, results)
     batches += _from_inbox(settings, lake, results)
@@ -183,19 +194,72 @@ def _is_known(lake: Lake, arrival: Arrival) -> bool:
 
 
 def _from_apis(
-    settings: Settings, lake: Lake, results: dict[str, StreamResult], day: dt.date
+    settings: Settings,
+    lake: Lake,
+    results: dict[str, StreamResult],
+    day: dt.date,
+    since: dt.date | None,
+    line: Line,
 ) -> list[_Batch]:
-    from ingestion.fetch import configured_streams, default_window, fetch
+    """Fetch what expires first. What came as one piece waits for the others' verdicts; the rest is settled."""
+    from ingestion.fetch import NothingKeptError, configured_streams, default_window
 
     configured = configured_streams(settings)
-    batches = []
-    for key, result in results.items():
-        if key not in configured:
+    batches: list[_Batch] = []
+    marks: list[SinceMark] = []
+    for result in sorted(results.values(), key=lambda each: each.stream.kept_days is None):
+        stream = result.stream
+        if stream.key not in configured:
             result.note = "no API is configured for this stream; files may still bring it"
             continue
-        window = default_window(settings, lake, STREAMS[key], day)
-        batches += _attempt(result, lambda key=key, window=window: fetch(settings, lake, key, window=window))  # type: ignore[misc]
+        if stream.after and batches:
+            settle(settings, lake, batches, results)
+            batches = []
+        try:
+            window = default_window(settings, lake, stream, day, since=since)
+        except NothingKeptError as error:
+            result.note = str(error)
+            continue
+        pieces, mark = pieces_of(stream, window), None
+        if since and stream.windowed:
+            mark = SinceMark(settings, stream, since)
+            marks.append(mark)
+            pieces = mark.rest_of(pieces)
+        if len(pieces) == 1 and mark is None:
+            batches += _fetched(settings, lake, result, pieces[0])
+            continue
+        pace = Pace(settings, stream, pieces, line)
+        for piece in _settled(settings, lake, results, result, pieces):
+            pace.finished(result.reports[-1])
+            if mark:
+                mark.done(piece)
+    if not any(result.error or result.held_reasons for result in results.values()):
+        for each in marks:
+            each.clear()
     return batches
+
+
+def _settled(
+    settings: Settings,
+    lake: Lake,
+    results: dict[str, StreamResult],
+    result: StreamResult,
+    pieces: list[Window],
+) -> Iterator[Window]:
+    """Fetch and settle piece after piece; end at one that fails or is held, or the cursor would pass it."""
+    for number, piece in enumerate(pieces, start=1):
+        batches = _fetched(settings, lake, result, piece)
+        settle(settings, lake, batches, results)
+        if not batches or result.held_reasons:
+            result.note = f"stopped in piece {number} of {len(pieces)}, {piece}; the next run goes on there"
+            return
+        yield piece
+
+
+def _fetched(settings: Settings, lake: Lake, result: StreamResult, window: Window) -> list[_Batch]:
+    from ingestion.fetch import fetch
+
+    return _attempt(result, lambda: fetch(settings, lake, result.stream.key, window=window))
 
 
 def _from_complete_journey(settings: Settings, lake: Lake, results: dict[str, StreamResult]) -> list[_Batch]:

@@ -29,6 +29,7 @@ from sandbox.gate import Gate, Interceptor
 from sandbox.leads_api import LeadsApi
 from sandbox.miniprogram_api import MiniprogramApi
 from sandbox.official_account_api import OfficialAccountApi
+from sandbox.outbound_api import OutboundApi
 from sandbox.state import SandboxState
 from sandbox.tokens import TokenDesk
 from sandbox.truth import TELLERS
@@ -36,6 +37,7 @@ from sandbox.truth import lines as truth_lines
 from sandbox.video_account_api import VideoAccountApi
 from sandbox.view import View
 from sandbox.wecom_api import WecomApi
+from sandbox.wecom_days_api import WecomDaysApi
 from sandbox.world import World
 from sandbox.youzan_api import youzan_routes
 
@@ -65,6 +67,7 @@ def create_app(
     handlers = WecomApi(desk).routes() | VideoAccountApi(desk).routes()
     handlers |= CompassApi(desk).routes() | CouponApi(desk).routes() | LeadsApi(desk).routes()
     handlers |= OfficialAccountApi(desk).routes() | MiniprogramApi(desk).routes()
+    handlers |= WecomDaysApi(desk).routes() | OutboundApi(desk).routes()
     routes = [
         Route(path, _guarded(handler, tokens, app), methods=[method])
         for (method, path), (handler, app) in handlers.items()

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gate_samples_wecom import WECOM_PAYLOADS
+
 from common.lake import Lake, LoadReport
 from common.streams import STREAMS
 
@@ -175,6 +177,7 @@ _PAYLOADS: dict[str, tuple[list[dict[str, Any]], Any]] = {
     "official_account/followers": ([FOLLOWER], lambda p: p["openid"]),
     "miniprogram/payments": ([PAYMENT], lambda p: p["transaction_id"]),
     "miniprogram/youzan_trades": ([TRADE], lambda p: p["order_info"]["tid"]),
+    **WECOM_PAYLOADS,
 }
 _TABLE_ROWS: dict[str, dict[str, Any]] = {
     "miniprogram/orders": {
