@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     shop_secret: SecretStr | None = None
     finder_app_id: str | None = None
     finder_secret: SecretStr | None = None
+    wecom_callback_token: SecretStr | None = None
+    wecom_callback_aes_key: SecretStr | None = Field(
+        default=None, description="EncodingAESKey, 43 characters"
+    )
+    shop_callback_token: SecretStr | None = None
+    shop_callback_aes_key: SecretStr | None = Field(default=None, description="EncodingAESKey, 43 characters")
     api_calls_per_minute: int = Field(default=2000, ge=1, description="Calls a minute to one API of one app")
 
     activation_mode: str = Field(default="dry_run", description="dry_run or live")

@@ -137,11 +137,13 @@ _WECOM = (
     _records("wecom", "corp_tags", "id", complete=True),
     _records("wecom", "contacts", "follow_info.userid", "external_contact.external_userid", complete=True),
     _records("wecom", "groups", "chat_id", complete=True),
+    _records("wecom", "events", "event_id"),
 )
 _VIDEO_ACCOUNT = (
     _records("video_account", "lives", "export_id", windowed=True),
     _records("video_account", "shop_orders", "order_id", windowed=True),
     _records("video_account", "aftersales", "after_sale_order_id", windowed=True),
+    _records("video_account", "events", "event_id"),
 )
 _MINIPROGRAM = (
     Stream("miniprogram", "orders", _ORDERS),

@@ -68,7 +68,9 @@ def land(settings: Settings, lake: Lake, streams: Iterable[Stream], day: dt.date
     batches = _from_apis(settings, lake, results, day)
     batches += _from_complete_journey(settings, lake, results)
     batches += _from_inbox(settings, lake, results)
+    batches += _from_callbacks(settings, lake, results)
     settle(settings, lake, batches, results)
+    _forget_callbacks(settings, results)
     return list(results.values())
 
 
@@ -162,11 +164,14 @@ def _is_known(lake: Lake, arrival: Arrival) -> bool:
 def _from_apis(
     settings: Settings, lake: Lake, results: dict[str, StreamResult], day: dt.date
 ) -> list[_Batch]:
+    from ingestion.callbacks.endpoints import STREAM_KEYS as CALLBACK_STREAMS
     from ingestion.fetch import configured_streams, default_window, fetch
 
     configured = configured_streams(settings)
     batches = []
     for key, result in results.items():
+        if key in CALLBACK_STREAMS:
+            continue
         if key not in configured:
             result.note = "no API is configured for this stream; files may still bring it"
             continue
@@ -206,6 +211,27 @@ def _from_inbox(settings: Settings, lake: Lake, results: dict[str, StreamResult]
         if key in results:
             batches += _attempt(results[key], lambda file=file: inbox.arrive(settings, lake, file))  # type: ignore[misc]
     return batches
+
+
+def _from_callbacks(settings: Settings, lake: Lake, results: dict[str, StreamResult]) -> list[_Batch]:
+    from ingestion.callbacks.arrive import arrive
+    from ingestion.callbacks.endpoints import ENDPOINTS
+
+    batches = []
+    for endpoint in ENDPOINTS:
+        if result := results.get(endpoint.stream_key):
+            if not endpoint.wanted(settings):
+                result.note = "no callbacks are configured; `siyu callbacks` receives them"
+            batches += _attempt(result, lambda stream=result.stream: arrive(settings, lake, stream))  # type: ignore[misc]
+    return batches
+
+
+def _forget_callbacks(settings: Settings, results: dict[str, StreamResult]) -> None:
+    from ingestion.callbacks.arrive import forget
+
+    for result in results.values():
+        for report in result.reports:
+            forget(settings, report)
 
 
 def _attempt(result: StreamResult, fetch: Callable[[], list[Arrival]]) -> list[_Batch]:
