@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     shop_callback_token: SecretStr | None = None
     shop_callback_aes_key: SecretStr | None = Field(default=None, description="EncodingAESKey, 43 characters")
     api_calls_per_minute: int = Field(default=2000, ge=1, description="Calls a minute to one API of one app")
+    api_calls_per_hour: int = Field(default=150_000, ge=1, description="Calls an hour to one API of one app")
+    api_quota_wait_minutes: int = Field(
+        default=0, ge=0, description="Wait so long once when a quota longer than a minute is used up; 0: fail"
+    )
 
     activation_mode: str = Field(default="dry_run", description="dry_run or live")
     pii_key: SecretStr | None = Field(default=None, description="Key of the phone HMAC, at least 32 bytes")

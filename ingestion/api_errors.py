@@ -24,11 +24,14 @@ class ApiError(RuntimeError):
 
 
 class TransportError(RuntimeError):
-    """The call did not come back with a readable answer. Carries no URL: tokens travel in URLs."""
+    """The call did not come back with a readable answer. Carries no URL: tokens travel in URLs.
 
-    def __init__(self, message: str, *, retry: bool = True) -> None:
+    ``wait_seconds`` is what the server asked to wait (``Retry-After``), None when it did not say.
+    """
+
+    def __init__(self, message: str, *, retry: bool = True, wait_seconds: float | None = None) -> None:
         super().__init__(message)
-        self.retry = retry
+        self.retry, self.wait_seconds = retry, wait_seconds
 
 
 class TokenStaleError(ApiError):
@@ -50,9 +53,12 @@ class BusyError(ApiError):
 
 
 class RateLimitedError(ApiError):
-    """A quota of a minute or more is used up; retried after the block has passed."""
+    """A quota of a minute or more is used up; retried after a minute's block has passed."""
 
-    advice = "lower SIYU_API_CALLS_PER_MINUTE, or run again later"
+    advice = (
+        "the quota of an hour or a day may be used up: run again later, lower SIYU_API_CALLS_PER_MINUTE, or let "
+        "runs wait an hour (SIYU_API_QUOTA_WAIT_MINUTES=60)"
+    )
 
 
 class TooConcurrentError(ApiError):
