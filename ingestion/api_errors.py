@@ -12,13 +12,21 @@ _TRACE = re.compile(
 )
 
 
+_CALLER_IP = re.compile(r"\bip:?\s*((?:\d{1,3}\.){3}\d{1,3}|[0-9a-f:]*:[0-9a-f:]+)", re.I)
+
+
 class ApiError(RuntimeError):
-    """The server answered with an errcode. ``api`` is the path, never the full URL."""
+    """The server answered with an errcode. ``api`` is the path, never the full URL.
+
+    ``caller_ip`` is the address the server saw us come from, where it says so.
+    """
 
     advice = "see the platform's errcode list"
 
     def __init__(self, api: str, code: int, message: str) -> None:
         self.api, self.code = api, code
+        ip = _CALLER_IP.search(message)
+        self.caller_ip = ip.group(1) if ip else None
         self.message = redact(_TRACE.sub("", message)).strip()
         super().__init__(f"{api}: errcode {code} ({self.message}); {self.advice}")
 

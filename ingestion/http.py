@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -91,16 +91,22 @@ class Transport:
         quota_wait_minutes: int = 0,
         limits_dir: Path | None = None,
         in_flight: int = IN_FLIGHT,
+        attempts: int = _ATTEMPTS,
         stale_codes: frozenset[int] = frozenset(),
         http_transport: httpx.BaseTransport | None = None,
+        on_response: Callable[[httpx.Response], None] | None = None,
     ) -> None:
         _quieten()
         self.tokens: TokenCache | None = None
         self.in_flight = InFlight(in_flight)
         self.limits_dir, self.quota_wait_minutes = limits_dir, quota_wait_minutes
         self._account, self._stale_codes = account, stale_codes
+        self._attempts = attempts
         self._limits = calls_per_minute, calls_per_hour
-        self._client = httpx.Client(base_url=base_url, timeout=_TIMEOUT, transport=http_transport)
+        hooks = {"response": [on_response]} if on_response else {}
+        self._client = httpx.Client(
+            base_url=base_url, timeout=_TIMEOUT, transport=http_transport, event_hooks=hooks
+        )
 
     def __enter__(self) -> Transport:
         return self
@@ -133,7 +139,7 @@ class Transport:
         """One call without a token, with pace and retries."""
         patience = _Patience(self.pace(path), self.quota_wait_minutes)
         for attempt in stamina.retry_context(
-            on=patience.before_retry, attempts=_ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=20.0
+            on=patience.before_retry, attempts=self._attempts, timeout=None, wait_initial=0.5, wait_max=20.0
         ):
             with attempt:
                 return self._once(method, path, params, body, stale_codes)

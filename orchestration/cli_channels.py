@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from orchestration.terminal import expected_errors, refuse, settings_or_refuse, terminal
+from orchestration.terminal import EXIT_FAILED, expected_errors, refuse, settings_or_refuse, terminal
 
 
 def add_channel_commands(app: typer.Typer) -> None:
     """Register the commands with the app."""
-    for command in (callbacks,):
+    for command in (callbacks, doctor):
         app.command()(command)
 
 
@@ -35,3 +35,25 @@ def callbacks(
         refuse(error)
     except expected_errors() as error:
         refuse(error)
+
+
+def doctor() -> None:
+    """See what is configured, what answers and what is refused, and what to do about it."""
+    from rich.markup import escape
+
+    from ingestion.doctor import examine
+    from orchestration.demo import outside
+
+    settings, console, failed = settings_or_refuse(), terminal(), False
+    marks = {"ok": "[green]ok [/]", "off": "[dim]off[/]", "bad": "[red]BAD[/]"}
+    try:
+        with outside(settings, line=console.print) as reachable:
+            for finding in examine(reachable):
+                failed = failed or finding.status == "bad"
+                advice = f" -> {finding.advice}" if finding.advice else ""
+                console.print(
+                    f"{marks[finding.status]}  {escape(f'{finding.name}: {finding.detail}{advice}')}"
+                )
+    except expected_errors() as error:
+        refuse(error)
+    raise typer.Exit(EXIT_FAILED if failed else 0)

@@ -1,0 +1,69 @@
+"""The small reading calls by which `siyu doctor` sees what each app may do. A new API is entered here."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from common.clock import utc_now
+from ingestion.channels import video_account, wecom
+
+LABELS = {
+    "wecom": "WeCom (企业微信)",
+    "shop": "shop (微信小店)",
+    "finder": "livestreams (视频号助手)",
+    "official": "official account (公众号)",
+    "miniprogram": "mini-program (小程序)",
+    "youzan": "Youzan (有赞)",
+}
+
+Answers = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One call. ``body`` is made from the answers so far, by path; None means that there is nothing to ask."""
+
+    label: str
+    method: Literal["GET", "POST"]
+    path: str
+    body: Callable[[Answers], dict[str, Any] | None] = lambda _answers: {}
+
+
+def _one_contact(answers: Answers) -> dict[str, Any] | None:
+    staff = answers.get(wecom.STAFF, {}).get("follow_user")
+    return {"userid_list": staff[:1], "cursor": "", "limit": 1} if staff else None
+
+
+def _last_minute(_answers: Answers) -> dict[str, Any]:
+    end = int(utc_now().timestamp())
+    span = {"start_time": end - 60, "end_time": end}
+    return {"update_time_range": span, "page_size": 1, "next_key": ""}
+
+
+def _last_minute_of_aftersales(_answers: Answers) -> dict[str, Any]:
+    end = int(utc_now().timestamp())
+    return {"begin_create_time": end - 60, "end_create_time": end, "next_key": ""}
+
+
+def _yesterday(_answers: Answers) -> dict[str, Any]:
+    day = utc_now().astimezone(video_account.PLATFORM_ZONE).date() - dt.timedelta(days=1)
+    return {"ds": int(day.strftime("%Y%m%d"))}
+
+
+# By the name of the app; an app without probes is asked for a token only.
+PROBES: dict[str, tuple[Probe, ...]] = {
+    "wecom": (
+        Probe("staff (成员)", "GET", wecom.STAFF),
+        Probe("contacts (客户)", "POST", wecom.CONTACTS, _one_contact),
+        Probe("tags (企业标签)", "POST", wecom.TAGS),
+        Probe("groups (客户群)", "POST", wecom.GROUPS, lambda _answers: {"cursor": "", "limit": 1}),
+    ),
+    "shop": (
+        Probe("orders (订单)", "POST", video_account.ORDERS, _last_minute),
+        Probe("after-sales (售后)", "POST", video_account.AFTERSALES, _last_minute_of_aftersales),
+    ),
+    "finder": (Probe("livestreams (直播)", "POST", video_account.LIVES, _yesterday),),
+}
