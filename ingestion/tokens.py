@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from common.redact import keep_secret
 from ingestion.api_errors import CredentialError, TransportError
 from ingestion.refusals import Refusal
 
@@ -58,6 +59,7 @@ class TokenCache:
             if self._refusal is not None:
                 self._refusal.remember(error)
             raise
+        keep_secret(token)
         self._token = token
         self._until = time.monotonic() + max(seconds - RENEW_BEFORE_SECONDS, seconds / 2)
 
