@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,16 @@ from ingestion.api_errors import (
     TransportError,
     error_for,
 )
-from ingestion.pace import CALLS_PER_HOUR, CALLS_PER_MINUTE, Pace, pace_of
+from ingestion.pace import CALLS_PER_HOUR, CALLS_PER_MINUTE, IN_FLIGHT, InFlight, Pace, pace_of
 from ingestion.refusals import Refusal
 from ingestion.tokens import TokenCache, stable_token, wecom_token
 
-IN_FLIGHT = 4
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 # The advice is at most three retries; 45009 may use them up on a minute's block twice and an hour's.
 _ATTEMPTS = 4
+# Early deaths of a token in one call that are put up with: another program that fetches tokens of the same app
+# kills ours, and several of our calls may be hit by one death after the other.
+_TOKENS_A_CALL = 5
 # A block lasts as long as the window that was overrun: a minute, then an hour.
 MINUTE_BLOCK_SECONDS = 61.0
 _MINUTE_BLOCKS = 2
@@ -42,41 +44,6 @@ _LONGEST_RETRY_AFTER_SECONDS = 120.0
 WECHAT_STALE_CODES = frozenset({40001})
 _MOST_URLS = 256
 _NONE_STALE: frozenset[int] = frozenset()
-
-
-class InFlight:
-    """Lets at most ``limit`` calls run at once; ``halve`` lowers the limit for good."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit, self._running = limit, 0
-        self._change = threading.Condition()
-
-    @property
-    def limit(self) -> int:
-        """How many calls may run at once now."""
-        return self._limit
-
-    @contextmanager
-    def slot(self) -> Iterator[int]:
-        """Hold one of the slots; gives the limit as it is now."""
-        with self._change:
-            self._change.wait_for(lambda: self._running < self._limit)
-            self._running += 1
-            limit = self._limit
-        try:
-            yield limit
-        finally:
-            with self._change:
-                self._running -= 1
-                self._change.notify_all()
-
-    def halve(self, limit: int) -> None:
-        """Lower the limit to half of what it was when the call began, never below one.
-
-        Calls that were refused together lower it once.
-        """
-        with self._change:
-            self._limit = min(self._limit, max(1, limit // 2))
 
 
 class Transport:
@@ -100,10 +67,12 @@ class Transport:
         _quieten()
         self.tokens: TokenCache | None = None
         self.in_flight = InFlight(in_flight)
+        self.calls: Counter[str] = Counter()  # calls made, by API
+        self._counting = threading.Lock()
         self.limits_dir, self.quota_wait_minutes = limits_dir, quota_wait_minutes
         self._account, self._stale_codes = account, stale_codes
         self._attempts = attempts
-        self._urls: dict[tuple[Any, ...], httpx.URL] = {}
+        self._urls: dict[tuple[str, str], httpx.URL] = {}
         self._limits = calls_per_minute, calls_per_hour
         hooks = {"response": [on_response]} if on_response else {}
         self._client = httpx.Client(
@@ -116,9 +85,9 @@ class Transport:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def get(self, path: str) -> dict[str, Any]:
+    def get(self, path: str, query: dict[str, str] | None = None) -> dict[str, Any]:
         """GET with the token. See ``post`` for what is raised."""
-        return self._with_token("GET", path, None)
+        return self._with_token("GET", path, None, query)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """POST a JSON body with the token and return the answer.
@@ -151,26 +120,32 @@ class Transport:
         """Return the pace of one API."""
         return pace_of(self.limits_dir, self._account, path, *self._limits)
 
-    def _url(self, path: str, params: dict[str, str] | None) -> httpx.URL:
-        """Return the whole URL. httpx takes about half of a call's CPU for putting it together, so it is kept."""
-        key = (path, *(params or {}).items())
-        found = self._urls.get(key)
+    def _url(self, path: str, params: dict[str, str]) -> httpx.URL:
+        """Return the whole URL. httpx takes a third of a call's CPU for putting it together, so it is kept."""
+        key = (path, params.get("access_token", "")) if params.keys() <= {"access_token"} else None
+        found = self._urls.get(key) if key else None
         if found is None:
-            found = self._client.build_request("GET", path, params=params).url
-            if len(self._urls) >= _MOST_URLS:
-                self._urls.clear()
-            self._urls[key] = found
+            found = self._client.build_request("GET", path, params=params or None).url
+            if key:
+                if len(self._urls) >= _MOST_URLS:
+                    self._urls.clear()
+                self._urls[key] = found
         return found
 
-    def _with_token(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    def _with_token(
+        self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         if self.tokens is None:
             raise TransportError(f"{path}: expected a token source; use wecom_transport", retry=False)
         token, stale = self.tokens.get(), self._stale_codes
-        try:
-            return self.call(method, path, params={"access_token": token}, body=body, stale_codes=stale)
-        except TokenStaleError:
-            token = self.tokens.replace(token)
-        return self.call(method, path, params={"access_token": token}, body=body, stale_codes=stale)
+        for _ in range(_TOKENS_A_CALL - 1):
+            params = {**(query or {}), "access_token": token}
+            try:
+                return self.call(method, path, params=params, body=body, stale_codes=stale)
+            except TokenStaleError:
+                token = self.tokens.replace(token)
+        params = {**(query or {}), "access_token": token}
+        return self.call(method, path, params=params, body=body, stale_codes=stale)
 
     def _once(
         self,
@@ -181,10 +156,12 @@ class Transport:
         stale_codes: frozenset[int],
     ) -> dict[str, Any]:
         self.pace(path).wait()
+        with self._counting:
+            self.calls[path] += 1
         problem = None
         with self.in_flight.slot() as limit:
             try:
-                response = self._client.request(method, self._url(path, params), json=body)
+                response = self._client.request(method, self._url(path, params or {}), json=body)
             except httpx.HTTPError as error:
                 # Only the type: the exception itself holds the request, and with it the URL and the token.
                 problem = type(error).__name__

@@ -1,7 +1,8 @@
-"""How fast one API of one account may be called: a token bucket that all processes of a home share.
+"""How fast one API of one account may be called, and how many calls at once.
 
-Its whole state is one number per rate in a small file, changed under a lock of the kernel. That costs a few
-microseconds a call, and a killed process leaves no lock behind.
+The pace is a token bucket that all processes of a home share. Its whole state is one number per rate in a
+small file, changed under a lock of the kernel. That costs a few microseconds a call, and a killed process leaves
+no lock behind.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pyrate_limiter.abstracts.algorithm import Decision, State
 
 CALLS_PER_MINUTE = 2000
 CALLS_PER_HOUR = 150_000
+IN_FLIGHT = 4
 # A state further ahead was written under a clock that was wrong then, or is now.
 _FURTHEST_AHEAD_US = 3 * 3600 * 1_000_000
 # Others may shorten or lengthen the wait meanwhile.
@@ -105,6 +107,41 @@ class Pace:
             new, decision = _ALGORITHM.step(self._rates, tuple(state), now, 1)
             state[:] = [int(each) for each in new]
         return decision
+
+
+class InFlight:
+    """Lets at most ``limit`` calls run at once; ``halve`` lowers the limit for good."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._running = limit, 0
+        self._change = threading.Condition()
+
+    @property
+    def limit(self) -> int:
+        """How many calls may run at once now."""
+        return self._limit
+
+    @contextmanager
+    def slot(self) -> Iterator[int]:
+        """Hold one of the slots; gives the limit as it is now."""
+        with self._change:
+            self._change.wait_for(lambda: self._running < self._limit)
+            self._running += 1
+            limit = self._limit
+        try:
+            yield limit
+        finally:
+            with self._change:
+                self._running -= 1
+                self._change.notify_all()
+
+    def halve(self, limit: int) -> None:
+        """Lower the limit to half of what it was when the call began, never below one.
+
+        Calls that were refused together lower it once.
+        """
+        with self._change:
+            self._limit = min(self._limit, max(1, limit // 2))
 
 
 def rates_of(per_minute: int, per_hour: int) -> list[Rate]:

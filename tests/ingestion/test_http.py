@@ -17,8 +17,8 @@ import ingestion.http
 from common.clock import utc_now
 from ingestion import api_errors as errors
 from ingestion import refusals
-from ingestion.http import InFlight, wechat_transport, wecom_transport
-from ingestion.pace import Pace
+from ingestion.http import wechat_transport, wecom_transport
+from ingestion.pace import InFlight, Pace
 from ingestion.paging import PagingError, each_in_parallel, pages_by_cursor, pages_by_next_key
 from tests.ingestion.conftest import SECRET, TOKEN
 
@@ -80,11 +80,11 @@ def test_a_stale_token_is_replaced_once(code):
     assert api.tokens_seen == [f"{TOKEN}-1", f"{TOKEN}-2"]
 
 
-def test_a_token_that_stays_stale_is_an_error_after_one_retry():
+def test_a_token_that_stays_stale_is_an_error_in_the_end():
     api = FakeApi(thing=failing(42001, times=99))
     with api.wecom() as transport, pytest.raises(errors.TokenStaleError):
         transport.get("/x/thing")
-    assert api.calls == {"gettoken": 2, "thing": 2}
+    assert api.calls == {"gettoken": 5, "thing": 5}
 
 
 def test_many_threads_with_a_stale_token_fetch_one_new_one():
@@ -329,6 +329,40 @@ def test_the_pace_is_kept():
         for _ in range(70):
             transport.get("/paced/thing")
     assert time.monotonic() - began > 0.9
+
+
+def test_urls_are_kept_only_where_they_come_again():
+    asked = []
+
+    def thing(_body, _n):
+        return OK
+
+    api = FakeApi(thing=thing)
+    keep = api.__call__
+
+    def watch(request):
+        asked.append(str(request.url))
+        return keep(request)
+
+    with api.wecom(http_transport=httpx.MockTransport(watch)) as transport:
+        for person in ("wm 1&x=2", "wm二", None, None):
+            transport.get("/x/thing", {"external_userid": person} if person else None)
+        transport.tokens.replace(f"{TOKEN}-1")
+        transport.get("/x/thing")
+        assert len(transport._urls) <= 3
+    assert asked[1:] == [
+        "https://api.invalid/cgi-bin/gettoken?corpid=ww1&corpsecret=" + SECRET
+        if each == "token"
+        else f"https://api.invalid/x/thing?{each}"
+        for each in (
+            f"external_userid=wm+1%26x%3D2&access_token={TOKEN}-1",
+            f"external_userid=wm%E4%BA%8C&access_token={TOKEN}-1",
+            f"access_token={TOKEN}-1",
+            f"access_token={TOKEN}-1",
+            "token",
+            f"access_token={TOKEN}-2",
+        )
+    ]
 
 
 def test_calls_in_flight_stay_below_the_limit():
