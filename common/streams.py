@@ -181,6 +181,7 @@ _WECOM = (
     _records("wecom", "moment_tasks", "moment_id", "userid", windowed=True, **_MOMENTS),
     _records("wecom", "moment_sends", "moment_id", "userid", "external_userid", windowed=True, **_MOMENTS),
     _records("wecom", "moment_interactions", *_INTERACTION, windowed=True, **_MOMENTS),
+    _records("wecom", "events", "event_id"),
 )
 _VIDEO_ACCOUNT = (
     _records("video_account", "lives", "export_id", windowed=True),
@@ -190,6 +191,7 @@ _VIDEO_ACCOUNT = (
     _records("video_account", "shop_days", "ds", windowed=True),
     _records("video_account", "finder_days", "ds", "seller_id", windowed=True),
     _records("video_account", "coupons", "coupon_id"),
+    _records("video_account", "events", "event_id"),
 )
 _MINIPROGRAM = (
     Stream("miniprogram", "orders", _ORDERS),
@@ -199,7 +201,10 @@ _MINIPROGRAM = (
     _records("miniprogram", "payments", "transaction_id", windowed=True),
     _records("miniprogram", "youzan_trades", "order_info.tid", windowed=True),
 )
-_OFFICIAL_ACCOUNT = (_records("official_account", "followers", "openid", complete=True),)
+_OFFICIAL_ACCOUNT = (
+    _records("official_account", "followers", "openid", complete=True),
+    _records("official_account", "events", "event_id"),
+)
 _STORE = (
     Stream("store", "orders", _ORDERS),
     Stream("store", "order_lines", _ORDER_LINES),

@@ -91,9 +91,11 @@ def land(
     batches += _from_complete_journey(settings, lake, results)
     batches += _from_database(settings, lake, results)
     batches += _from_inbox(settings, lake, results)
+    batches += _from_callbacks(settings, lake, results)
     settle(settings, lake, batches, results)
     # Only trades that the gate let in become orders.
     settle(settings, lake, _from_youzan(settings, lake, results), results)
+    _forget_callbacks(settings, results)
     return list(results.values())
 
 
@@ -202,6 +204,7 @@ def _from_apis(
     line: Line,
 ) -> list[_Batch]:
     """Fetch what expires first. What came as one piece waits for the others' verdicts; the rest is settled."""
+    from ingestion.callbacks.endpoints import STREAM_KEYS as CALLBACK_STREAMS
     from ingestion.fetch import NothingKeptError, configured_streams, default_window
 
     configured = configured_streams(settings)
@@ -209,6 +212,8 @@ def _from_apis(
     marks: list[SinceMark] = []
     for result in sorted(results.values(), key=lambda each: each.stream.kept_days is None):
         stream = result.stream
+        if stream.key in CALLBACK_STREAMS:
+            continue
         if stream.key not in configured:
             result.note = "no API is configured for this stream; files may still bring it"
             continue
@@ -335,6 +340,27 @@ def _from_drops(settings: Settings, lake: Lake, results: dict[str, StreamResult]
         else:
             result.note = "; ".join(filter(None, [result.note, drop.told()]))
     return batches
+
+
+def _from_callbacks(settings: Settings, lake: Lake, results: dict[str, StreamResult]) -> list[_Batch]:
+    from ingestion.callbacks.arrive import arrive
+    from ingestion.callbacks.endpoints import ENDPOINTS
+
+    batches = []
+    for endpoint in ENDPOINTS:
+        if result := results.get(endpoint.stream_key):
+            if not endpoint.wanted(settings):
+                result.note = "no callbacks are configured; `siyu callbacks` receives them"
+            batches += _attempt(result, lambda stream=result.stream: arrive(settings, lake, stream))  # type: ignore[misc]
+    return batches
+
+
+def _forget_callbacks(settings: Settings, results: dict[str, StreamResult]) -> None:
+    from ingestion.callbacks.arrive import forget
+
+    for result in results.values():
+        for report in result.reports:
+            forget(settings, report)
 
 
 def _attempt(result: StreamResult, fetch: Callable[[], list[Arrival]]) -> list[_Batch]:
