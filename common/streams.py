@@ -185,8 +185,9 @@ _WECOM = (
 )
 _VIDEO_ACCOUNT = (
     _records("video_account", "lives", "export_id", windowed=True),
-    _records("video_account", "shop_orders", "order_id", windowed=True),
-    _records("video_account", "aftersales", "after_sale_order_id", windowed=True),
+    # A brand's first fetch of years survives a crash; a day's is one piece.
+    _records("video_account", "shop_orders", "order_id", windowed=True, piece_days=122),
+    _records("video_account", "aftersales", "after_sale_order_id", windowed=True, piece_days=122),
     _records("video_account", "leads", "lead_id"),
     _records("video_account", "shop_days", "ds", windowed=True),
     _records("video_account", "finder_days", "ds", "seller_id", windowed=True),

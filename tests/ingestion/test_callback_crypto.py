@@ -115,10 +115,11 @@ OURS = (SANDBOX_CALLBACK_TOKEN, SANDBOX_CALLBACK_AES_KEY, SANDBOX_CORP_ID)
 @pytest.mark.parametrize(
     "plain",
     [
-        padded(framed(b"hello"))[:-1] + b"\x00",  # no padding at all
-        padded(framed(b"hello"))[:-1] + b"\x21",  # 33 is more than a block
-        padded(framed(b"hello"))[:-2] + b"\x00" + padded(framed(b"hello"))[-1:],  # not all the same
+        padded(framed(b"hello"))[:-1] + b"\x00",
+        padded(framed(b"hello"))[:-1] + b"\x21",
+        padded(framed(b"hello"))[:-2] + b"\x00" + padded(framed(b"hello"))[-1:],
     ],
+    ids=["no padding", "33 is more than a block", "not all the same"],
 )
 def test_wrong_padding_is_refused(plain: bytes) -> None:
     with pytest.raises(CallbackError, match="padding"):
@@ -137,6 +138,7 @@ def test_wrong_padding_is_refused(plain: bytes) -> None:
         (sealed(padded(framed(b"hello", length=4))), "another corp"),
         (sealed(padded(framed(b"hello", receive_id=b""))), "another corp"),
     ],
+    ids=["text", "empty", "31 bytes", "16 bytes", "short", "too long", "length ends early", "nobody's"],
 )
 def test_broken_envelopes_are_refused_with_the_reason(encrypted: str, said: str) -> None:
     with pytest.raises(CallbackError, match=said):
