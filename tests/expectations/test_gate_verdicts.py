@@ -82,6 +82,8 @@ CONTACTS, GROUPS, LIVES = "wecom/contacts", "wecom/groups", "video_account/lives
 SHOP, AFTER, ORDERS = "video_account/shop_orders", "video_account/aftersales", "miniprogram/orders"
 LINES, USES, MEMBERS = "miniprogram/order_lines", "miniprogram/coupon_uses", "miniprogram/members"
 
+PEOPLE, PAIRS, VERDICTS = "identity/people", "identity/suggestions", "identity/decisions"
+
 CRITICAL: list[tuple[str, Callable[[], Rows], str]] = [
     (CONTACTS, nested(CONTACTS, "external_contact.external_userid", None), "external_userid"),
     (CONTACTS, nested(CONTACTS, "follow_info.userid", None), "staff member"),
@@ -132,6 +134,15 @@ CRITICAL: list[tuple[str, Callable[[], Rows], str]] = [
     (USES, changed(USES, used_at=None), "falls into no day"),
     (MEMBERS, changed(MEMBERS, unionid="-"), "filler"),
     (MEMBERS, changed(MEMBERS, buyer_source=None), "by chance"),
+    (PEOPLE, changed(PEOPLE, phone_hmac=samples.PHONE), "never a phone"),
+    (PAIRS, changed(PAIRS, left_key="buyer_id:z:1"), "one way only"),
+    (PAIRS, changed(PAIRS, agreed_fields='["王芳"]'), "what stands in them may not"),
+    (PAIRS, changed(PAIRS, match_probability=1.5), "cannot be weighed"),
+    (VERDICTS, changed(VERDICTS, verdict="maybe"), "its withdrawal"),
+    (VERDICTS, changed(VERDICTS, left_key=samples.PHONE), "type:value"),
+    (VERDICTS, changed(VERDICTS, left_key=f"phone:{samples.PHONE}"), "keyed hash"),
+    (VERDICTS, changed(VERDICTS, right_key="buyer_id:stall:p1"), "two identifiers"),
+    (VERDICTS, changed(VERDICTS, decided_by=None), "answers for"),
 ]
 
 ADVISORY: list[tuple[str, Callable[[], Rows], str]] = [
