@@ -156,22 +156,11 @@ def _show_search(found: Found) -> None:
 
 
 def _show_pairs(pairs: list[Pair]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for name in ("pair", "left", "right"):
-        table.add_column(name, overflow="fold")
-    for name in ("probability", "weight"):
-        table.add_column(name, justify="right")
-    for name in ("same (一致)", "similar (相近)", "differs (不一致)", "verdict (裁定)"):
-        table.add_column(name, overflow="fold")
+    console = terminal()
     for pair in pairs:
-        verdict = f"{pair.verdict}, {pair.decided_by}" if pair.verdict else ""
-        fields = (", ".join(each) for each in (pair.agreed, pair.similar, pair.differing))
-        numbers = (f"{pair.match_probability:.4f}", f"{pair.match_weight:.1f}")
-        table.add_row(
-            pair.pair_id, *map(escape, (pair.left_key, pair.right_key)), *numbers, *fields, escape(verdict)
-        )
-    if pairs:
-        terminal().print(table)
+        verdict = f", {pair.verdict} by {pair.decided_by}" if pair.verdict else ""
+        named = (("same (一致)", pair.agreed), ("similar (相近)", pair.similar), ("differs (不一致)", pair.differing))
+        fields = [f"{name}: {', '.join(each)}" for name, each in named if each]
+        console.print(f"{pair.pair_id}  probability {pair.match_probability:.4f}{verdict}", markup=False)
+        console.print(f"    {pair.left_key} and {pair.right_key}", markup=False)
+        console.print(f"    {'; '.join(fields)}", markup=False)

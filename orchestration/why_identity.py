@@ -104,8 +104,10 @@ def explain(settings: Settings, asked: str, *, most: int = _NO_MORE) -> Explaine
         with reading(settings) as db:
             number = _number_of(db, asked.strip())
             db.execute(_HER, {"customer_no": number})
-            db.execute(_STOPPED)
             db.execute(_HER_LINKS)
+            db.execute(_BLOCKED)
+            if db.execute("from blocked limit 1").fetchone():
+                db.execute(_BLOCKED_LINKS)
             return _explained(db, number, most)
     except duckdb.CatalogException as error:
         raise UnknownCustomerError("the warehouse holds no identities yet; run `siyu run` first") from error
@@ -126,7 +128,7 @@ def _number_of(db: duckdb.DuckDBPyConnection, asked: str) -> int:
     if asked.isdecimal() and len(asked) <= 18:
         row = db.execute(_BY_NUMBER, [int(asked)]).fetchone()
     elif _CUSTOMER_ID.fullmatch(asked):
-        row = db.execute(_BY_ID, [asked]).fetchone()
+        row = db.execute(_BY_ID, [asked]).fetchone() or db.execute(_BY_ID_OF_ALL, [asked]).fetchone()
     elif ":" in asked:
         row = db.execute(_BY_KEY, [asked]).fetchone()
     else:
@@ -181,24 +183,34 @@ def _edge(row: tuple[Any, ...], keys: dict[int, str], walked: Walk) -> HoldingEd
 
 # A number is that of the customer's earliest identifier; after a merge it is one of another customer's.
 _BY_NUMBER = "select anchor_no from intermediate.int_identity__components where identifier_no = ? limit 1"
-_BY_ID = "select customer_no from marts.bridge_customer_identities where customer_id = ? limit 1"
+# The shorter table first; it has no one of whom nothing but identifiers is known.
+_BY_ID = "select customer_no from marts.dim_customers where customer_id = ? limit 1"
+_BY_ID_OF_ALL = "select customer_no from marts.bridge_customer_identities where customer_id = ? limit 1"
 _BY_KEY = "select customer_no from marts.bridge_customer_identities where identifier_key = ? limit 1"
 _HER = """
 create temp table her as
 select identifier_no from intermediate.int_identity__components where anchor_no = $customer_no
 """
-_STOPPED = """
-create temp table stopped as
-select identifier_no from intermediate.int_identity__identifiers where blocked_reason is not null
-union
-select identifier_no from intermediate.int_identity__limited
-"""
-# One pass over the largest table, for her identifiers and for the values that join nobody.
+# One pass over the largest table. It finds the rows by number alone and fetches only those whole: reading the other
+# columns along takes many times as long. Whatever stands in her records has one of hers as its hub, but a value of the
+# blocked list, which has none.
 _HER_LINKS = """
 create temp table her_links as
 select links.*
 from intermediate.int_identity__links as links
-where links.identifier_no in (from her union all from stopped)
+where links.rowid in (select rowid from intermediate.int_identity__links where hub_no in (from her))
+"""
+_BLOCKED = """
+create temp table blocked as
+select identifier_no from intermediate.int_identity__identifiers where blocked_reason is not null
+"""
+_BLOCKED_LINKS = """
+insert into her_links
+select links.*
+from intermediate.int_identity__links as links
+where links.rowid in (select rowid from intermediate.int_identity__links where identifier_no in (from blocked))
+    and links.record_uid in (select record_uid from her_links)
+    and links.hub_no not in (from her)
 """
 _IDENTIFIERS = """
 select identifier_no, identifier_key, identifier_type, first_load_id
@@ -206,31 +218,25 @@ from intermediate.int_identity__identifiers
 where identifier_no in (from her)
 order by identifier_no
 """
+# A record shows an identifier once, so rows are records.
 _EDGES = """
-with pairs as (
-    select
-        links.hub_no,
-        links.identifier_no,
-        links.source_code,
-        sources.source_rank,
-        links.record_uid,
-        links._load_id
-    from her_links as links
-    inner join intermediate.int_identity__source_policy as sources on sources.source_code = links.source_code
-    where links.hub_no <> links.identifier_no
-        and links.hub_no in (from her) and links.identifier_no in (from her)
-)
 select
-    hub_no,
-    identifier_no,
-    list_distinct(list(source_code order by source_rank)) as sources,
-    min(source_rank) as source_rank,
-    count(distinct record_uid) as record_count,
-    min(_load_id) as first_load_id,
-    max(_load_id) as last_load_id
-from pairs
-group by hub_no, identifier_no
-order by min(source_rank) desc, record_count, first_load_id desc, identifier_no desc, hub_no desc
+    links.hub_no,
+    links.identifier_no,
+    list_transform(
+        list_sort(list_distinct(list({'rank': sources.source_rank, 'code': links.source_code}))),
+        lambda source: source.code
+    ) as sources,
+    min(sources.source_rank) as source_rank,
+    count(*) as record_count,
+    min(links._load_id) as first_load_id,
+    max(links._load_id) as last_load_id
+from her_links as links
+inner join intermediate.int_identity__source_policy as sources on sources.source_code = links.source_code
+where links.hub_no <> links.identifier_no and links.identifier_no in (from her)
+group by links.hub_no, links.identifier_no
+order by
+    min(sources.source_rank) desc, count(*), min(links._load_id) desc, links.identifier_no desc, links.hub_no desc
 """
 _REFUSED = """
 select
@@ -248,12 +254,13 @@ _BESIDE = """
 select
     identifiers.identifier_key,
     coalesce(identifiers.blocked_reason, 'stands beside more than ' || types.most_beside || ' others') as reason,
-    count(distinct links.record_uid) as record_count
+    count(*) as record_count
 from her_links as links
 inner join intermediate.int_identity__identifiers as identifiers on identifiers.identifier_no = links.identifier_no
 inner join intermediate.int_identity__type_policy as types on types.identifier_type = identifiers.identifier_type
-where links.identifier_no in (from stopped)
-    and links.record_uid in (select record_uid from her_links where identifier_no in (from her))
+where links.identifier_no in (
+    select identifier_no from intermediate.int_identity__limited union all select identifier_no from blocked
+)
 group by identifiers.identifier_key, identifiers.blocked_reason, types.most_beside
 order by record_count desc, identifiers.identifier_key
 """

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from orchestration.why_identity import Explained, HoldingEdge
 
@@ -48,94 +46,69 @@ def source_name(source_code: str) -> str:
 
 
 def _identifiers(explained: Explained, console: Console, most: int) -> None:
-    table = _table(
-        f"Identifiers (标识), earliest first{_of(len(explained.identifiers), most)}",
-        "key",
-        "first loaded (首次载入)",
-    )
+    _title(console, "Identifiers (标识), earliest first", len(explained.identifiers), most)
     for each in explained.identifiers[:most]:
-        table.add_row(escape(short(each.identifier_key)), _stamp(each.first_loaded_at))
-    console.print(table)
+        _line(console, f"  {short(each.identifier_key)}, first loaded {_stamp(each.first_loaded_at)}")
 
 
 def _edges(explained: Explained, console: Console, most: int) -> None:
     if not explained.edges:
-        console.print("\nNo edge: she has one identifier, and nothing holds her together.")
+        _line(console, "\nNo edge (无关联): she has one identifier, and nothing holds her together.")
         return
-    table = _table(
-        f"Edges (关联), weakest first{_of(explained.edge_count, most)}",
-        "between",
-        "and",
-        "sources (来源)",
-        "records (记录)",
-        "first loaded",
-        "last loaded",
-        "without it (断开后)",
-    )
-    for edge in explained.edges[:most]:
-        table.add_row(
-            escape(short(edge.hub_key)),
-            escape(short(edge.identifier_key)),
-            ", ".join(source_name(each) for each in edge.sources),
-            f"{edge.record_count:,}",
-            _stamp(edge.first_loaded_at),
-            _stamp(edge.last_loaded_at),
-            escape(_without(edge)),
-        )
-    console.print(table)
+    _title(console, "Edges (关联), weakest first", explained.edge_count, most)
+    for number, edge in enumerate(explained.edges[:most], start=1):
+        sources = ", ".join(source_name(each) for each in edge.sources)
+        _line(console, f"{number:3}. {short(edge.hub_key)} and {short(edge.identifier_key)}")
+        _line(console, f"     {_records(edge.record_count)} of {sources}, loaded {_span(edge)}")
+        _line(console, f"     without it (断开后): {_without(edge)}")
 
 
 def _without(edge: HoldingEdge) -> str:
     if not edge.apart_count:
         return "others hold (另有关联)"
     names = ", ".join(short(key) for key in edge.apart_keys)
-    more = (
-        f" and {edge.apart_count - len(edge.apart_keys):,} more"
-        if edge.apart_count > len(edge.apart_keys)
-        else ""
-    )
-    return f"{names}{more} would be {edge.apart_customer_id}"
+    rest = edge.apart_count - len(edge.apart_keys)
+    return f"{names}{f' and {rest:,} more' if rest else ''} would be {edge.apart_customer_id}"
 
 
 def _refused(explained: Explained, console: Console, most: int) -> None:
     if not explained.refused:
         return
-    title = f"Refused edges (被拒关联){_of(len(explained.refused), most)}"
-    table = _table(title, "hers", "other", "customer (客户)", "reason", "records")
+    _title(console, "Refused edges (被拒关联)", len(explained.refused), most)
     for each in explained.refused[:most]:
-        table.add_row(
-            escape(short(each.identifier_key)),
-            escape(short(each.other_identifier_key)),
-            each.other_customer_id,
-            f"{escape(each.reason)}; {source_name(each.source_code)}",
-            f"{each.record_count:,}",
+        pair = (
+            f"{short(each.identifier_key)} and {short(each.other_identifier_key)} of {each.other_customer_id}"
         )
-    console.print(table)
+        source = source_name(each.source_code)
+        _line(console, f"  {pair}: {each.reason}; {_records(each.record_count)}, best source {source}")
 
 
 def _stopped(explained: Explained, console: Console, most: int) -> None:
     if not explained.stopped:
         return
-    table = _table(
-        f"Values that join nobody (不参与合并){_of(len(explained.stopped), most)}",
-        "key",
-        "reason",
-        "records of hers",
-    )
+    _title(console, "Values that join nobody (不参与合并)", len(explained.stopped), most)
     for each in explained.stopped[:most]:
-        table.add_row(escape(short(each.identifier_key)), escape(each.reason), f"{each.record_count:,}")
-    console.print(table)
+        _line(
+            console,
+            f"  {short(each.identifier_key)}: {each.reason}; in {_records(each.record_count)} of hers",
+        )
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=f"\n{title}", title_justify="left", box=None, pad_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold", justify="right" if name.startswith("records") else "left")
-    return table
+def _title(console: Console, text: str, rows: int, most: int) -> None:
+    console.print(f"\n[italic]{text}{f', {most:,} of {rows:,}' if rows > most else ''}[/]")
 
 
-def _of(rows: int, most: int) -> str:
-    return f", {most:,} of {rows:,}" if rows > most else ""
+def _line(console: Console, text: str) -> None:
+    console.print(text, markup=False)
+
+
+def _records(count: int) -> str:
+    return f"{count:,} record{'s' if count != 1 else ''} (记录)"
+
+
+def _span(edge: HoldingEdge) -> str:
+    first, last = edge.first_loaded_at, edge.last_loaded_at
+    return _stamp(first) if first == last else f"{_stamp(first)} to {_stamp(last)}"
 
 
 def _stamp(instant: dt.datetime) -> str:
