@@ -159,7 +159,11 @@ def _show_pairs(pairs: list[Pair]) -> None:
     console = terminal()
     for pair in pairs:
         verdict = f", {pair.verdict} by {pair.decided_by}" if pair.verdict else ""
-        named = (("same (一致)", pair.agreed), ("similar (相近)", pair.similar), ("differs (不一致)", pair.differing))
+        named = (
+            ("same (一致)", pair.agreed),
+            ("similar (相近)", pair.similar),
+            ("differs (不一致)", pair.differing),
+        )
         fields = [f"{name}: {', '.join(each)}" for name, each in named if each]
         console.print(f"{pair.pair_id}  probability {pair.match_probability:.4f}{verdict}", markup=False)
         console.print(f"    {pair.left_key} and {pair.right_key}", markup=False)

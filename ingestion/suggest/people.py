@@ -25,9 +25,9 @@ def read_people(db: duckdb.DuckDBPyConnection, lake: Lake) -> int:
     """Make table ``people`` in the session from all admitted loads; return its number of rows.
 
     Columns: person_key (``buyer_id:source:id``), buyer_id, given_name, family_name, full_name (both parts,
-    in the same order when they are swapped), gender, birthday (``yyyymmdd``, or the digits as written),
-    street_number, address, address_more, city, postcode, province, and the keys unionid, openid
-    (``app:openid``), phone_hmac.
+    in the same order when they are swapped), gender, birthday (``yyyymmdd``, or the digits as written) and
+    its parts birth_year and birth_day, street_number, address, address_more, city, postcode, province, and the keys
+    unionid, openid (``app:openid``), phone_hmac.
     """
     lake.ensure()
     db.execute(
@@ -126,6 +126,8 @@ split as (
 select
     'buyer_id:' || buyer_source || ':' || buyer_id as person_key,
     * exclude (buyer_source),
+    substr(birthday, 1, 4) as birth_year,
+    substr(birthday, 5) as birth_day,
     least(given_name || ' ' || family_name, family_name || ' ' || given_name) as full_name
 from split
 order by person_key

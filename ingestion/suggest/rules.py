@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import duckdb
 
 # A rule may bring this many pairs, or so many per person, whichever is more.
-MOST_PAIRS = 2_000_000
-MOST_PAIRS_PER_PERSON = 5
+MOST_PAIRS = 5_000_000
+MOST_PAIRS_PER_PERSON = 10
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,9 @@ BLOCKING = (
     same("birthday"),
     same("given_name", "family_name"),
     Rule(("given_name", "family_name"), ("family_name", "given_name")),
+    same("full_name", "city"),
+    same("full_name", "birth_year"),
+    same("full_name", "birth_day"),
     same("family_name", "birthday"),
     same("given_name", "birthday"),
     same("city", "birthday"),
@@ -91,7 +94,7 @@ SURE_RECALL = 0.7
 # What the weights are learned from: whatever a rule fixes is learned under the others. The first that fits counts.
 TRAINING = (
     (same("birthday"), same("city", "birthday"), same("family_name", "birthday")),
-    (same("given_name", "family_name"), same("full_name", "city"), same("full_name", "postcode")),
+    (same("given_name", "family_name"), same("full_name", "city"), same("full_name", "birth_year")),
     (same("address", "street_number"), same("address", "city")),
 )
 

@@ -1,11 +1,20 @@
 {{ config(meta={'published_as': 'identity_suggestions'}) }}
 
 -- A load holds all pairs of one search, so the newest one replaces those before it.
-with newest as (
+with searches as (
+
+    select
+        *,
+        max(_load_id) over () as newest_load_id
+    from {{ ref('stg_identity__suggestions') }}
+
+),
+
+newest as (
 
     select *
-    from {{ ref('stg_identity__suggestions') }}
-    where _load_id = (select max(_load_id) from {{ ref('stg_identity__suggestions') }})
+    from searches
+    where _load_id = newest_load_id
 
 )
 
