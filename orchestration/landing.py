@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from common.lake import Lake
+from common.lake import Arrival, Lake
 from common.settings import Settings
 from common.streams import Stream
 from orchestration import sources
@@ -60,7 +60,14 @@ def land_file(
     from ingestion.files import arrive_file
 
     lake.ensure()
-    results = {stream.key: StreamResult(stream)}
     arrivals = arrive_file(settings, lake, stream.channel, stream.name, path, mapping)
+    return land_arrivals(settings, lake, stream, arrivals)
+
+
+def land_arrivals(
+    settings: Settings, lake: Lake, stream: Stream, arrivals: list[Arrival]
+) -> list[StreamResult]:
+    """Judge arrivals of a stream that came together, and admit or hold them together."""
+    results = {stream.key: StreamResult(stream)}
     settle(settings, lake, [Batch(arrivals)], results)
     return list(results.values())

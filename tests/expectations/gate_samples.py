@@ -261,6 +261,35 @@ _TABLE_ROWS: dict[str, dict[str, Any]] = {
         "added_at": PAID_AT,
         "source": "contacts.csv",
     },
+    "identity/people": {
+        "buyer_id": "p1",
+        "buyer_source": "stall",
+        "name": "王芳",
+        "birthday": "1990-02-31",
+        "address": "文三路",
+        "phone": PHONE,
+        "phone_hmac": HASH,
+        "source": "people.csv",
+    },
+    "identity/suggestions": {
+        "pair_id": "p0123456789ab",
+        "left_key": "buyer_id:shop:b1",
+        "right_key": "buyer_id:stall:p1",
+        "match_probability": 0.97,
+        "match_weight": 5.0,
+        "agreed_fields": '["name", "birthday"]',
+        "similar_fields": "[]",
+        "differing_fields": '["city"]',
+        "source": "splink",
+    },
+    "identity/decisions": {
+        "left_key": "buyer_id:stall:p1",
+        "right_key": "buyer_id:shop:b1",
+        "verdict": "same",
+        "decided_by": "reviewer",
+        "decided_at": PAID_AT,
+        "source": "decisions.csv",
+    },
 }
 _TABLE_ROWS |= {
     f"store/{name}": _TABLE_ROWS[f"miniprogram/{name}"] for name in ("orders", "order_lines", "members")

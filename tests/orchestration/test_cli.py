@@ -53,6 +53,9 @@ def test_help__imports_nothing_heavy() -> None:
         "sandbox",
         "callbacks",
         "doctor",
+        "why",
+        "suggest",
+        "review",
     ):
         assert command in result.output
 
