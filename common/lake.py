@@ -42,7 +42,11 @@ class LakeError(RuntimeError):
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What one load brought. ``rows`` were received; ``changed`` + ``deleted`` were written; counts add up."""
+    """What one load brought. ``rows`` were received; ``changed`` + ``deleted`` were written; counts add up.
+
+    ``skipped`` rows of a table stream are well but not written: the lake has them already in the same state, or
+    the contract does not want them (orders never paid); ``details`` tell which.
+    """
 
     stream: str
     source: str
@@ -55,6 +59,7 @@ class LoadReport:
     window_end: str | None = None
     held_reason: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    skipped: int = 0
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ class Lake:
             elif stream.holds_records:
                 changed, deleted = self._keep_changes(arrival)
             else:
-                changed, deleted = report.rows - report.quarantined, 0
+                changed, deleted = report.rows - report.quarantined - report.skipped, 0
             report = _replace(report, changed=changed, deleted=deleted)
             if changed + deleted == 0:
                 self._advance_cursor(stream, report)

@@ -9,6 +9,7 @@ import datetime as dt
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
@@ -58,7 +59,75 @@ class Settings(BaseSettings):
     shop_secret: SecretStr | None = None
     finder_app_id: str | None = None
     finder_secret: SecretStr | None = None
+    official_app_id: str | None = None
+    official_secret: SecretStr | None = None
+    miniprogram_app_id: str | None = None
+    miniprogram_secret: SecretStr | None = None
+    payments_rescan_days: int = Field(
+        default=45, ge=0, description="How many days of mini-program payments are read again each time"
+    )
+    payments_window_days: int = Field(
+        default=1, ge=1, description="Days of payments asked for in one window; the limit is not documented"
+    )
+    payments_page_size: int = Field(
+        default=100, ge=1, description="Payments a page; the platform's limit is not documented"
+    )
     api_calls_per_minute: int = Field(default=2000, ge=1, description="Calls a minute to one API of one app")
+
+    orders_database_url: SecretStr | None = Field(
+        default=None, description="The shop's own database: postgresql:// or mysql://, with its password"
+    )
+    orders_database_mapping: Path | None = Field(
+        default=None, description="YAML that says how the database fills orders, order_lines, members"
+    )
+
+    youzan_base_url: str = "https://open.youzanyun.com"
+    youzan_client_id: str | None = None
+    youzan_client_secret: SecretStr | None = None
+    youzan_kdt_id: str | None = Field(default=None, description="The shop (店铺); of a chain, the branch")
+    youzan_trades_version: str = "4.0.4"
+    youzan_amount_unit: Literal["yuan", "yuan_or_whole", "fen"] = Field(
+        default="yuan",
+        description="yuan: with decimals, others are refused; yuan_or_whole: 99 is 99 yuan; fen: 9900",
+    )
+    youzan_window_field: Literal["update", "created"] = Field(
+        default="update", description="Whether trades are asked for by their change or their creation"
+    )
+    youzan_window_hours: int = Field(default=24, ge=1, description="Longest window of one question")
+    youzan_page_size: int = Field(default=100, ge=1)
+    youzan_most_results: int = Field(
+        default=5000, ge=1, description="A window with more trades is halved: deep pages are not given"
+    )
+    youzan_reread_days: int = Field(
+        default=30, ge=0, description="By creation only: how far back trades may still change"
+    )
+
+    scan_shrink_limit: float = Field(
+        default=0.3, ge=0, le=1, description="A full scan that lacks more of what is known than this is held"
+    )
+    scan_shrink_rows: int = Field(
+        default=20, ge=0, description="As long as not more records than this are gone, it is not held"
+    )
+
+    contact_details_per_run: int = Field(
+        default=5000,
+        ge=0,
+        description="How many WeCom contacts to read one by one in a run, oldest change first",
+    )
+    group_reread_days: int = Field(
+        default=0, ge=0, description="Read a WeCom group's members again after so many days; 0: at every run"
+    )
+    statistics_reread_days: int = Field(
+        default=3, ge=1, description="Days of WeCom statistics that are read again: they settle late"
+    )
+    mass_message_reread_days: int = Field(
+        default=7, ge=1, description="Read results of mass messages again until they are so many days old"
+    )
+    moment_reread_days: int = Field(
+        default=7,
+        ge=1,
+        description="Read likes and comments of moments again until they are so many days old",
+    )
 
     activation_mode: str = Field(default="dry_run", description="dry_run or live")
     pii_key: SecretStr | None = Field(default=None, description="Key of the phone HMAC, at least 32 bytes")

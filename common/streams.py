@@ -7,6 +7,7 @@ text. A *table* stream keeps rows of a contract (files), one column per contract
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -89,6 +90,23 @@ _MEMBERS = pa.schema(
     ]
 )
 
+# Friends of a personal WeChat account (个人微信好友); no API gives them, only files do.
+_PERSONAL_CONTACTS = pa.schema(
+    [
+        ("account_id", pa.string()),  # whose friend: the staff member's own account
+        ("contact_id", pa.string()),  # the friend's wxid, or whatever the exporting tool knows them by
+        ("alias", pa.string()),  # WeChat number (微信号)
+        ("nickname", pa.string()),
+        ("remark", pa.string()),
+        ("phone", pa.string()),
+        ("phone_hmac", pa.string()),
+        ("added_at", pa.timestamp("us")),  # UTC
+        ("tags", pa.string()),  # as exported, several in one text
+        ("source", pa.string()),
+        ("source_line", pa.int64()),
+    ]
+)
+
 _QUARANTINE = pa.schema(
     [
         ("channel", pa.string()),
@@ -108,6 +126,11 @@ class Stream:
     ``complete`` marks full scans: a key that is missing from one was deleted. ``windowed`` streams are asked for
     by windows of time, whose end is kept as the stream's cursor. ``key`` are the paths of a record's natural key
     inside its payload (``follow_info.userid``), joined with ``|``; table streams have none.
+
+    ``reread`` names the setting that says how many days before the cursor are asked for again, or, for a full
+    scan, after how many days what it knows is read again. ``kept_days`` is how long the platform keeps it: such
+    streams are fetched first. A window longer than ``piece_days`` is landed piece by piece, each admitted before
+    the next is asked for. ``after`` is the stream that must be in the lake before this one is fetched.
     """
 
     channel: str
@@ -116,6 +139,10 @@ class Stream:
     complete: bool = False
     windowed: bool = False
     key_paths: tuple[str, ...] = ()
+    reread: str | None = None
+    kept_days: int | None = None
+    piece_days: int | None = None
+    after: str | None = None
 
     @property
     def key(self) -> str:
@@ -127,32 +154,72 @@ class Stream:
 
 
 def _records(
-    channel: str, name: str, *key_paths: str, complete: bool = False, windowed: bool = False
+    channel: str, name: str, *key_paths: str, complete: bool = False, windowed: bool = False, **more: Any
 ) -> Stream:
-    return Stream(channel, name, RECORD_COLUMNS, complete, windowed, key_paths)
+    return Stream(channel, name, RECORD_COLUMNS, complete, windowed, key_paths, **more)
 
+
+# 180 days is what WeCom keeps of its statistics. Records of messages and moments have no known end.
+_STATISTICS: dict[str, Any] = {"reread": "statistics_reread_days", "kept_days": 180, "piece_days": 90}
+_MESSAGES: dict[str, Any] = {"reread": "mass_message_reread_days", "piece_days": 122}
+_MOMENTS: dict[str, Any] = {"reread": "moment_reread_days", "piece_days": 122}
+# One person may comment on the same moment several times.
+_INTERACTION = ("moment_id", "userid", "kind", "person_id", "create_time")
 
 _WECOM = (
     _records("wecom", "staff", "userid", complete=True),
     _records("wecom", "corp_tags", "id", complete=True),
     _records("wecom", "contacts", "follow_info.userid", "external_contact.external_userid", complete=True),
-    _records("wecom", "groups", "chat_id", complete=True),
+    _records("wecom", "groups", "chat_id", complete=True, reread="group_reread_days"),
+    _records("wecom", "contact_details", "external_contact.external_userid", after="wecom/contacts"),
+    _records("wecom", "group_stats", "owner", "stat_time", windowed=True, **_STATISTICS),
+    _records("wecom", "staff_behavior", "userid", "stat_time", windowed=True, **_STATISTICS),
+    _records("wecom", "mass_messages", "msgid", windowed=True, **_MESSAGES),
+    _records("wecom", "mass_message_tasks", "msgid", "userid", windowed=True, **_MESSAGES),
+    _records("wecom", "mass_message_sends", "msgid", "userid", "receiver", windowed=True, **_MESSAGES),
+    _records("wecom", "moments", "moment_id", windowed=True, **_MOMENTS),
+    _records("wecom", "moment_tasks", "moment_id", "userid", windowed=True, **_MOMENTS),
+    _records("wecom", "moment_sends", "moment_id", "userid", "external_userid", windowed=True, **_MOMENTS),
+    _records("wecom", "moment_interactions", *_INTERACTION, windowed=True, **_MOMENTS),
 )
 _VIDEO_ACCOUNT = (
     _records("video_account", "lives", "export_id", windowed=True),
     _records("video_account", "shop_orders", "order_id", windowed=True),
     _records("video_account", "aftersales", "after_sale_order_id", windowed=True),
+    _records("video_account", "leads", "lead_id"),
+    _records("video_account", "shop_days", "ds", windowed=True),
+    _records("video_account", "finder_days", "ds", "seller_id", windowed=True),
+    _records("video_account", "coupons", "coupon_id"),
 )
 _MINIPROGRAM = (
     Stream("miniprogram", "orders", _ORDERS),
     Stream("miniprogram", "order_lines", _ORDER_LINES),
     Stream("miniprogram", "coupon_uses", _COUPON_USES),
     Stream("miniprogram", "members", _MEMBERS),
+    _records("miniprogram", "payments", "transaction_id", windowed=True),
+    _records("miniprogram", "youzan_trades", "order_info.tid", windowed=True),
 )
-_ALL = (*_WECOM, *_VIDEO_ACCOUNT, *_MINIPROGRAM, Stream("quarantine", "rows", _QUARANTINE))
+_OFFICIAL_ACCOUNT = (_records("official_account", "followers", "openid", complete=True),)
+_STORE = (
+    Stream("store", "orders", _ORDERS),
+    Stream("store", "order_lines", _ORDER_LINES),
+    Stream("store", "members", _MEMBERS),
+)
+_PERSONAL_WECHAT = (Stream("personal_wechat", "contacts", _PERSONAL_CONTACTS),)
+_ALL = (
+    *_WECOM,
+    *_VIDEO_ACCOUNT,
+    *_MINIPROGRAM,
+    *_OFFICIAL_ACCOUNT,
+    *_STORE,
+    *_PERSONAL_WECHAT,
+    Stream("quarantine", "rows", _QUARANTINE),
+)
 
 STREAMS: dict[str, Stream] = {stream.key: stream for stream in _ALL}
-CHANNELS: tuple[str, ...] = ("video_account", "miniprogram", "wecom")
+CHANNELS: tuple[str, ...] = (
+    "video_account", "miniprogram", "wecom", "official_account", "store", "personal_wechat"
+)  # fmt: skip
 
 
 def streams_of(channel: str) -> list[Stream]:

@@ -112,7 +112,7 @@ _CLASSES: dict[type[ApiError], tuple[int, ...]] = {
     TooLargeError: (45029, 81017),
     NoRelationError: (84061, 84084, 40096),
     MemberGoneError: (60111, 40003, 46004, 41054, 84083),
-    ScopeError: (60011, 60030, 60020, 48002, 84074, 81013, 45035, 61004),
+    ScopeError: (60011, 60030, 60020, 48001, 48002, 84074, 81013, 45035, 61004),
     NotReadyError: (41063, 41079),
     ShopClosedError: (10080000, 10080001),
     ParameterError: (40058, 40097, 47001, 10021069, 600018, 100002),

@@ -42,6 +42,15 @@ _PERSON = {
     "phone": _field("phone", "phone"),
 }
 
+_LINE = {
+    "sku_id": _field("id", "sku_id", required=True),
+    "quantity": _field("count", "quantity", required=True),
+    "amount": _field("money", "amount_fen", required=True),
+    "product_name": _field("text", "product_name"),
+    "category": _field("text", "category"),
+    "line_no": _field("count", "line_no"),
+}
+
 _ORDERS = FileContract(
     fields={
         "order_id": _field("id", "order_id", required=True),
@@ -53,15 +62,11 @@ _ORDERS = FileContract(
         "refunded": _field("money", "refunded_fen"),
         **_PERSON,
     },
-    lines={
-        "sku_id": _field("id", "sku_id", required=True),
-        "quantity": _field("count", "quantity", required=True),
-        "amount": _field("money", "amount_fen", required=True),
-        "product_name": _field("text", "product_name"),
-        "category": _field("text", "category"),
-        "line_no": _field("count", "line_no"),
-    },
+    lines={**_LINE, "refunded": _field("money", "refunded_fen")},
 )
+
+# Lines that come apart from their orders, as from a table of their own.
+_ORDER_LINES = FileContract(fields={"order_id": _field("id", "order_id", required=True), **_LINE}, lines={})
 
 _MEMBERS = FileContract(
     fields={
@@ -87,11 +92,31 @@ _COUPON_USES = FileContract(
     lines={},
 )
 
+# Friends of a staff member's personal WeChat (个人微信), as the phone's export or a helper lists them.
+_CONTACTS = FileContract(
+    fields={
+        "account_id": _field("id", "account_id", required=True),
+        "contact_id": _field("id", "contact_id", required=True),
+        "alias": _field("id", "alias"),
+        "nickname": _field("text", "nickname"),
+        "remark": _field("text", "remark"),
+        "phone": _field("phone", "phone"),
+        "added_at": _field("instant", "added_at"),
+        "tags": _field("text", "tags"),
+    },
+    lines={},
+)
+
 FILE_CONTRACTS: dict[str, FileContract] = {
     "miniprogram/orders": _ORDERS,
+    "miniprogram/order_lines": _ORDER_LINES,
     "miniprogram/members": _MEMBERS,
     "miniprogram/coupon_uses": _COUPON_USES,
+    "store/orders": _ORDERS,
+    "store/order_lines": _ORDER_LINES,
+    "store/members": _MEMBERS,
+    "personal_wechat/contacts": _CONTACTS,
 }
 
 # An order row that is one line of an order may leave these to the sum over its lines.
-SUMMED_OVER_LINES = {"amount": "amount", "item_count": "quantity"}
+SUMMED_OVER_LINES = {"amount": "amount", "item_count": "quantity", "refunded": "refunded"}

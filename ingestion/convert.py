@@ -21,13 +21,15 @@ from ingestion.mapping import Mapping
 
 Converter = Callable[[Any], Any]
 
-MAX_EXACT_FLOAT = 2**53
+# A spreadsheet keeps 15 digits of a number; of a longer id the rest is zeros.
+MAX_SPREADSHEET_INTEGER = 10**15
 _MAX_INT64 = 2**63 - 1
 _THROUGH_FLOAT = re.compile(r"[+-]?\d+(\.\d+)?[eE]\+?\d+")
 _SPREADSHEET_ERRORS = frozenset(
     {"#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#DIV/0!", "#SPILL!"}
 )
 _TEXT_MARK = re.compile(r"^'(?=\d+$)")
+_TEXT_FORMULA = re.compile(r'="([^"]*)"')
 _DAY_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日")
 _STAMP_FORMATS = tuple(day + time for day in _DAY_FORMATS for time in ("", " %H:%M:%S", " %H:%M"))
 _GENDERS = {
@@ -91,16 +93,18 @@ def to_text(cell: Any) -> str | None:
 
 
 def to_id(cell: Any) -> str | None:
-    """Return an id exactly as text; a leading ``'`` before digits (a spreadsheet's text mark) is dropped.
+    """Return an id exactly as text; a spreadsheet's text marks (``'1`` and ``="1"``) are dropped.
 
     Raises:
         RowError: the id went through a float and may have lost digits.
     """
     if isinstance(cell, float):
-        if abs(cell) > MAX_EXACT_FLOAT or not cell.is_integer():
+        if abs(cell) >= MAX_SPREADSHEET_INTEGER or not cell.is_integer():
             raise RowError(f"expected an id as text, got the number {cell!r}, which may have lost digits")
         return str(int(cell))
     text = to_text(cell)
+    if text is not None and (formula := _TEXT_FORMULA.fullmatch(text)):
+        text = to_text(formula[1])
     if text is None:
         return None
     if _THROUGH_FLOAT.fullmatch(text):

@@ -1,6 +1,7 @@
 """Fetches one stream of a channel's API into the lake as an arrival, for the gate to judge.
 
-rows received = rows in the arrival + rows in quarantine. A full scan with unreadable records deletes nothing:
+rows received = rows in the arrival + rows in quarantine; a record that came twice is one row, and how many such
+doubles were dropped stands in the report's details. A full scan with unreadable records deletes nothing:
 what could not be read must not look as if it were gone.
 """
 
@@ -14,14 +15,16 @@ from common.pii import pii_key
 from common.settings import Settings
 from common.streams import STREAMS, Stream
 from ingestion.apps import READERS
+from ingestion.drift import drift, known_shapes, shape_of
 from ingestion.extract import extract
 from ingestion.known import carry_over
+from ingestion.once import keep_last
 from ingestion.parts import new_folders
 from ingestion.readers import FetchSetupError, Question, Reader
 from ingestion.records import RecordBatches
-from ingestion.windows import Window, default_window
+from ingestion.windows import NothingKeptError, Window, default_window
 
-__all__ = ["FetchSetupError", "Window", "configured_streams", "default_window", "fetch"]
+__all__ = ["FetchSetupError", "NothingKeptError", "Window", "configured_streams", "default_window", "fetch"]
 
 QUARANTINE = STREAMS["quarantine/rows"]
 
@@ -35,7 +38,7 @@ def fetch(settings: Settings, lake: Lake, stream_key: str, *, window: Window | N
     """Fetch one stream and return its arrival, and one for quarantine when records could not be read.
 
     Windowed streams need ``window`` (see ``default_window``); its end travels as the report's ``window_end``.
-    The others ignore it.
+    Full scans that carry records over (``stream.reread``) take its end as their instant. The others ignore it.
 
     Raises:
         FetchSetupError: no such API stream, its app is not configured, or the window is missing.
@@ -49,9 +52,9 @@ def fetch(settings: Settings, lake: Lake, stream_key: str, *, window: Window | N
             f"{stream_key}: expected the settings {', '.join(missing)}; set them in the environment or .env"
         )
     stream = STREAMS[stream_key]
-    if not stream.windowed:
+    if not stream.windowed and not stream.reread:
         window = None
-    elif window is None:
+    elif stream.windowed and window is None:
         raise FetchSetupError(f"{stream_key}: expected a window; default_window gives one for a day")
     lake.ensure()
     with app.transport(settings) as transport:
@@ -61,15 +64,23 @@ def fetch(settings: Settings, lake: Lake, stream_key: str, *, window: Window | N
 def _fetch(stream: Stream, reader: Reader, question: Question) -> list[Arrival]:
     settings, lake, window = question.settings, question.lake, question.asked_window
     began = time.monotonic()
-    source = f"api:{stream.key}" + (f" {window}" if window else "")
+    source = f"api:{stream.key}" + (f" {window}" if stream.windowed else "")
     batches = RecordBatches(stream, source, pii_key(settings))
     payloads = reader(question)
     with new_folders(lake, stream) as (folder,):
         rows = extract(settings, stream, batches, payloads, folder)
+        doubles = keep_last(folder)
         refused = len(batches.refused)
         details: dict[str, Any] = {"window": str(window) if window else None}
+        if doubles:
+            details["doubles"] = doubles
+            rows -= doubles
+        details["shape"] = shape_of(folder)
+        if changes := drift(details["shape"], known_shapes(lake, stream)):
+            details["drift"] = changes
         if refused and stream.complete:
             details["carried"] = carry_over(lake, stream, folder)
+        details["calls"] = dict(question.transport.calls)
         details["seconds"] = round(time.monotonic() - began, 1)
         report = LoadReport(
             stream.key,

@@ -1,14 +1,19 @@
-"""API objects become rows of a records stream: key, payload as received, its hash, HMACs of its phones."""
+"""API objects become rows of a records stream: key, payload, its hash, HMACs of its phones.
+
+The payload stays as received but for one thing: ids and other whole numbers beyond 2^53 become text, so that no
+later reader takes them through a float. Its hash is of the canonical form (``common.canonical``).
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from common.canonical import canonical_hash, with_exact_ids
 from common.pii import phone_hmac
 from common.streams import RECORD_COLUMNS, STREAMS, Stream
 
@@ -16,11 +21,24 @@ _BATCH = 1000
 
 _PHONES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "wecom/contacts": lambda payload: payload["follow_info"].get("remark_mobiles") or [],
+    "video_account/leads": lambda payload: lead_answers(payload),
+    "miniprogram/youzan_trades": lambda payload: [(payload.get("buyer_info") or {}).get("buyer_phone") or ""],
+    "wecom/contact_details": lambda payload: [
+        phone for follower in payload["follow_user"] for phone in follower.get("remark_mobiles") or []
+    ],
 }
 
 
 class UnreadableRecordError(ValueError):
     """A record that cannot be kept as a row; it goes to quarantine with this text as the reason."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A record that the platform would not give: what it was asked for, and why not. It goes to quarantine."""
+
+    record: dict[str, Any]
+    reason: str
 
 
 class RecordBatches:
@@ -32,9 +50,12 @@ class RecordBatches:
         self._stream, self._source, self._pii_key = stream, source, pii_key
 
     def tables(self, payloads: Iterable[Any]) -> Iterator[pa.Table]:
-        """Yield the readable payloads as tables of up to 1,000 rows."""
+        """Yield the readable payloads as tables of up to 1,000 rows; ``Refused`` ones are no rows."""
         pending: list[dict[str, Any]] = []
         for number, payload in enumerate(payloads, start=1):
+            if isinstance(payload, Refused):
+                self._refuse(number, payload.record, payload.reason)
+                continue
             try:
                 pending.append(self._row(payload))
             except UnreadableRecordError as error:
@@ -52,6 +73,7 @@ class RecordBatches:
 
     def _row(self, payload: Any) -> dict[str, Any]:
         key = record_key(self._stream.key, payload)
+        payload = with_exact_ids(payload)
         text = json.dumps(payload, ensure_ascii=False)
         try:
             (key + text).encode()
@@ -61,7 +83,7 @@ class RecordBatches:
             "record_key": key,
             "op": "upsert",
             "payload": text,
-            "payload_hash": payload_hash(payload),
+            "payload_hash": canonical_hash(payload),
             "phone_hmacs": self._phone_hmacs(payload),
             "source": self._source,
         }
@@ -103,7 +125,10 @@ def record_key(stream_key: str, payload: Any) -> str:
     return "|".join(parts)
 
 
-def payload_hash(payload: Any) -> str:
-    """Return the sha256 that tells versions of a payload apart; the order of its fields does not count."""
-    canonical = json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+def lead_answers(payload: dict[str, Any]) -> list[str]:
+    """Return the texts somebody typed into a lead form (留资): the form's maker words the question for the phone.
+
+    Lists, such as the answer to the question for the city, hold no phone and are left out.
+    """
+    typed = [each.get("value") for each in payload.get("leads_data") or [] if isinstance(each, dict)]
+    return [str(value) for value in [payload.get("phone"), *typed] if isinstance(value, str | int) and value]

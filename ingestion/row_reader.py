@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +15,7 @@ from ingestion.convert import Converter, RowError, converter_for
 from ingestion.mapping import Mapping, MappingError
 from ingestion.tables import Row, Table
 
+Cell = Callable[[Sequence[Any]], Any]
 _DEFAULTS = {"refunded_fen": 0}
 
 
@@ -22,7 +26,7 @@ class RowReader:
         self,
         schema: pa.Schema,
         fields: dict[str, ContractField],
-        foreign: dict[str, str],
+        foreign: dict[str, tuple[str, ...]],
         table: Table,
         mapping: Mapping,
         *,
@@ -36,16 +40,21 @@ class RowReader:
             MappingError: a constant is no value of its field.
         """
         self._names: list[str] = schema.names
+        self._unpaid = frozenset(mapping.unpaid) if {"status", "paid_at"} <= fields.keys() else frozenset()
         self._pii_key = pii_key
-        self._steps: list[tuple[int, int, Converter]] = []
-        self._by_field: dict[str, tuple[int, Converter]] = {}
+        self._steps: list[tuple[int, Cell, Converter]] = []
+        self._by_field: dict[str, tuple[Cell, Converter]] = {}
+        self._stand_ins = mapping.buyer_id_from if "buyer_id" in fields else []
         fixed: dict[str, Any] = {"source": source, "buyer_source": mapping.source, **_DEFAULTS}
         for name, field in fields.items():
+            if name == "buyer_id" and self._stand_ins:
+                field = replace(field, required=False)
             convert = converter_for(name, field, mapping)
-            if name in foreign:
-                at = table.headers.index(foreign[name])
-                self._by_field[name] = (at, convert)
-                self._steps.append((self._names.index(field.column), at, convert))
+            columns = [table.headers.index(each) for each in foreign.get(name, ()) if each in table.headers]
+            if columns:
+                cell = _first_filled(columns)
+                self._by_field[name] = (cell, convert)
+                self._steps.append((self._names.index(field.column), cell, convert))
             elif constants and name in constants:
                 fixed[field.column] = _constant(name, constants[name], convert)
         self._fixed = [fixed.get(name) for name in self._names]
@@ -67,15 +76,27 @@ class RowReader:
         if row.problem:
             raise RowError(row.problem)
         values, cells = self._fixed.copy(), row.cells
-        for to, at, convert in self._steps:
-            values[to] = convert(cells[at])
+        for to, cell, convert in self._steps:
+            values[to] = convert(cell(cells))
         for to, default in self._defaults:
             if values[to] is None:
                 values[to] = default
         values[self._line_at] = row.line
         if self._phone_at is not None:
             values[self._names.index("phone_hmac")] = phone_hmac(values[self._phone_at], self._pii_key)
+        if self._stand_ins:
+            self._stand_in(values)
         return tuple(values)
+
+    def _stand_in(self, values: list[Any]) -> None:
+        """Fill a missing buyer id; the phone only as its HMAC, because buyer ids leave the lake."""
+        at = self._names.index("buyer_id")
+        for name in self._stand_ins:
+            if values[at] is None:
+                found = values[self._names.index("phone_hmac" if name == "phone" else name)]
+                values[at] = None if found is None else f"{name}:{found}"
+        if values[at] is None:
+            raise RowError(f"buyer_id: expected a value, or one of {', '.join(self._stand_ins)} in its place")
 
     def field(self, row: Row, name: str) -> Any:
         """Return one mapped field of the row.
@@ -85,8 +106,25 @@ class RowReader:
         """
         if row.problem:
             raise RowError(row.problem)
-        at, convert = self._by_field[name]
-        return convert(row.cells[at])
+        cell, convert = self._by_field[name]
+        return convert(cell(row.cells))
+
+    def left_out(self, row: Row) -> bool:
+        """Whether the row is an order that was never paid, by the mapping's words for that."""
+        if not self._unpaid or row.problem or not {"status", "paid_at"} <= self._by_field.keys():
+            return False
+        status, paid_at = (str(self._by_field[name][0](row.cells) or "") for name in ("status", "paid_at"))
+        return status.strip() in self._unpaid and not paid_at.strip()
+
+
+def _first_filled(columns: list[int]) -> Cell:
+    if len(columns) == 1:
+        return operator.itemgetter(columns[0])
+
+    def first(cells: Sequence[Any]) -> Any:
+        return next((cells[at] for at in columns if cells[at] is not None and str(cells[at]).strip()), None)
+
+    return first
 
 
 def _constant(name: str, text: str, convert: Converter) -> Any:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
+from ingestion.convert import MAX_SPREADSHEET_INTEGER
 from ingestion.encodings import EncodingError, check_encoding, detect_encoding
 from ingestion.mapping import Mapping, normalise_header
 
@@ -96,7 +97,7 @@ def open_table(path: Path, mapping: Mapping) -> Iterator[Table]:
 
 
 def _with_columns(path: Path, table: Table, mapping: Mapping) -> Table:
-    missing = [column for column in mapping.foreign_columns if column not in table.headers]
+    missing = mapping.missing_from(table.headers)
     if missing:
         raise FileRejectedError(
             f"{path.name}: expected the columns {', '.join(missing)}; "
@@ -212,7 +213,13 @@ def _xlsx_rows(rows: Iterator[tuple[Any, ...]], width: int, line: int) -> Iterat
             continue
         extra = [cell for cell in cells[width:] if cell is not None]
         problem = f"expected {width} fields, got {len(cells)}" if extra else None
-        yield Row(number, [*cells[:width], *[None] * (width - len(cells))] if not extra else cells, problem)
+        exact = [_as_shown(cell) for cell in cells]
+        yield Row(number, [*exact[:width], *[None] * (width - len(cells))] if not extra else exact, problem)
+
+
+def _as_shown(cell: Any) -> Any:
+    """Whole numbers of more than 15 digits in a cell have been through a float, whatever the file says now."""
+    return float(cell) if type(cell) is int and abs(cell) >= MAX_SPREADSHEET_INTEGER else cell
 
 
 def _parquet_rows(file: pq.ParquetFile) -> Iterator[Row]:

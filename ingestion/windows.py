@@ -17,6 +17,10 @@ OVERLAP = dt.timedelta(minutes=10)
 SETTLING = dt.timedelta(seconds=120)
 
 
+class NothingKeptError(ValueError):
+    """The platform keeps nothing of the window any more."""
+
+
 @dataclass(frozen=True)
 class Window:
     """[start, end), aware UTC instants.
@@ -51,25 +55,54 @@ class Window:
         return f"[{self.start.astimezone(UTC).isoformat()}, {self.end.astimezone(UTC).isoformat()})"
 
 
-def default_window(settings: Settings, lake: Lake, stream: Stream, day: dt.date) -> Window:
+def default_window(
+    settings: Settings, lake: Lake, stream: Stream, day: dt.date, *, since: dt.date | None = None
+) -> Window:
     """Return what to fetch so that business day ``day`` is complete.
 
-    From the end of the last admitted window (a little earlier, for records that moved while being paged), or
-    from ``settings.first_day``, to the end of the day. When the lake is past that already, exactly the day.
+    From the end of the last admitted window (a little earlier, for records that moved while being paged; by
+    ``stream.reread`` days for those that settle late), or from ``settings.first_day``, to the end of the day.
+    When the lake is past that already, exactly the day. ``since`` moves the beginning back to that day, never
+    forward, so nothing is skipped. What the platform no longer keeps is left out.
 
     Raises:
         ValueError: the day has not begun, or lies before ``settings.first_day``.
+        NothingKeptError: the platform keeps nothing of it any more.
     """
     day_start, day_end = day_bounds(day, settings.zone)
     end = min(day_end, utc_now() - SETTLING)
     if end <= day_start:
         raise ValueError(f"{stream.key}: expected a day that has begun, got {day}; run it when it is over")
-    cursor = lake.cursor(stream)
-    if cursor is not None:
-        return Window(day_start, end) if cursor >= end else Window(cursor - OVERLAP, end)
-    start, _ = day_bounds(settings.first_day, settings.zone)
+    start = _start(settings, lake, stream, day_start, end)
+    if since is not None:
+        start = min(start, day_bounds(since, settings.zone)[0])
     if end <= start:
         raise ValueError(
             f"{stream.key}: {day} lies before SIYU_FIRST_DAY={settings.first_day}; set that earlier"
         )
-    return Window(start, end)
+    oldest = _oldest_kept(settings, stream)
+    if end <= oldest:
+        raise NothingKeptError(f"the platform keeps {stream.kept_days} days, and {day} is older")
+    return Window(max(start, oldest), end)
+
+
+def _start(
+    settings: Settings, lake: Lake, stream: Stream, day_start: dt.datetime, end: dt.datetime
+) -> dt.datetime:
+    cursor = lake.cursor(stream)
+    if cursor is None:
+        return day_bounds(settings.first_day, settings.zone)[0]
+    if cursor >= end:
+        return day_start
+    days = getattr(settings, stream.reread) if stream.reread else 0
+    return cursor - max(OVERLAP, dt.timedelta(days=days))
+
+
+def _oldest_kept(settings: Settings, stream: Stream) -> dt.datetime:
+    """A day later than the platform says: it refuses what is too old, and reading takes a while."""
+    if stream.kept_days is None:
+        return dt.datetime.min.replace(tzinfo=UTC)
+    present = utc_now()
+    if settings.last_day is not None:  # the world outside ends there: the sandbox's is 2017
+        present = min(present, day_bounds(settings.last_day, settings.zone)[1])
+    return present - dt.timedelta(days=stream.kept_days - 1)

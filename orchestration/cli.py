@@ -102,9 +102,12 @@ def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 300
     raise typer.Exit(code)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+# `--help` goes through as well: the options are the sandbox's own.
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
 def sandbox(context: typer.Context) -> None:
-    """Serve the local stand-in for WeChat and WeCom; arguments go to `python -m sandbox`."""
+    """Serve the local stand-in for WeChat and WeCom; its options: `siyu sandbox --help`."""
     from sandbox.__main__ import main
 
     raise typer.Exit(main(context.args))

@@ -55,12 +55,20 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
     """Return the environment of Dagster's processes: ours, with this home and the hosts reachable now."""
     hosts = {
         f"SIYU_{name.upper()}": value
-        for name in ("wecom_base_url", "wecom_corp_id", "wechat_base_url", "shop_app_id", "finder_app_id")
+        for name in (
+            "wecom_base_url",
+            "wecom_corp_id",
+            "wechat_base_url",
+            "shop_app_id",
+            "finder_app_id",
+            "official_app_id",
+            "miniprogram_app_id",
+        )
         if (value := getattr(settings, name))
     }
     secrets = {
         f"SIYU_{name.upper()}": value.get_secret_value()
-        for name in ("wecom_secret", "shop_secret", "finder_secret")
+        for name in ("wecom_secret", "shop_secret", "finder_secret", "official_secret", "miniprogram_secret")
         if (value := getattr(settings, name))
     }
     home = {"SIYU_HOME": str(settings.home), "DAGSTER_HOME": str(prepare_dagster_home(settings))}

@@ -28,7 +28,7 @@ def answer(fields: Mapping[str, Any] | None = None) -> JSONResponse:
 
 def refusal(error: ApiError, path: str) -> JSONResponse:
     """Return an error with the trace text that the real hosts append."""
-    if path.startswith(("/channels/", "/cgi-bin/stable_token", "/cgi-bin/token")):
+    if path.startswith(("/channels/", "/wxa/", "/cgi-bin/stable_token", "/cgi-bin/token", "/cgi-bin/user/")):
         text = f"{error.message} rid: 00000000-00000000-00000000"
     else:
         text = f"{error.message}, hint: [0000000000000000000000], from ip: 127.0.0.1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from sandbox.calendar import YEAR_END, YEAR_START, waking_moment
@@ -77,12 +77,17 @@ ROUTES = (
     Route("group", 7, 4, None, "老带新"),
     Route("phone", 7, 2, None, "客服"),
 )
-_SHARED = Route("shared", 0, 201, None, "老带新")
+SHARED = Route("shared", 0, 201, None, "老带新")
 
 
 @dataclass
 class Relation:
-    """One (staff, person) pair. Times are unix seconds; ``ended_at`` is when the staff deleted the person."""
+    """One (staff, person) pair. Times are unix seconds.
+
+    ``ended_at`` is when the staff deleted the person: the relation is gone. ``left_at`` is when the person deleted the
+    staff (单向好友): the APIs go on showing the relation. ``new_mobiles`` stand in the remark from
+    ``mobiles_changed_at`` on.
+    """
 
     person: SandboxPerson
     userid: str
@@ -95,6 +100,15 @@ class Relation:
     tag_ids: tuple[str, ...] = ()
     strategy_tag_ids: tuple[str, ...] = ()
     personal_tags: tuple[str, ...] = ()
+    left_at: int | None = None
+    new_mobiles: tuple[str, ...] = ()
+    mobiles_changed_at: int | None = None
+
+    def at(self, moment: int) -> Relation:
+        """Return the relation as it was just before a unix second."""
+        if self.mobiles_changed_at is None or self.mobiles_changed_at >= moment:
+            return self
+        return replace(self, remark_mobiles=self.new_mobiles)
 
 
 def make_tags(seed: int) -> list[Tag]:
@@ -133,7 +147,7 @@ def make_relations(
         if random.random() < 0.18:
             mine.append(_second(random, first))
         for relation in mine:
-            _decorate(seed, random, relation, by_name, lives)
+            decorate(seed, random, relation, by_name, lives)
         relations.extend(mine)
     return relations
 
@@ -151,22 +165,27 @@ def _relation(random: Random, person: SandboxPerson, lives: Sequence[Live], rout
         created = waking_moment(random)
     if created >= YEAR_END:
         created = waking_moment(random)
-    state = route.state
+    return Relation(person, staff.userid, route, created, state=state_of(random, route, staff.userid))
+
+
+def state_of(random: Random, route: Route, userid: str) -> str | None:
+    """Return the channel code (渠道活码) of a relation that came by this route."""
     if route.code == "store":
-        state = f"STORE_{staff.userid[-3:]}_CASHIER"
-    elif route.code == "parcel" and random.random() < 0.5:
-        state = "PARCEL_CARD_B"
-    return Relation(person, staff.userid, route, created, state=state)
+        return f"STORE_{userid[-3:]}_CASHIER"
+    if route.code == "parcel" and random.random() < 0.5:
+        return "PARCEL_CARD_B"
+    return route.state
 
 
 def _second(random: Random, first: Relation) -> Relation:
     others = [s.userid for s in STAFF if s.takes_contacts and s.userid != first.userid]
-    return Relation(first.person, random.choice(others), _SHARED, waking_moment(random, first.created_at))
+    return Relation(first.person, random.choice(others), SHARED, waking_moment(random, first.created_at))
 
 
-def _decorate(
+def decorate(
     seed: int, random: Random, relation: Relation, tags: dict[tuple[str, str], str], lives: Sequence[Live]
 ) -> None:
+    """Give a relation its remark, tags and phones, and now and then an end."""
     person = relation.person
     if relation.route.code == "live":
         live = next(live for live in lives if live.started_at <= relation.created_at < live.ended_at)

@@ -9,6 +9,12 @@ SANDBOX_SHOP_SECRET = "sandbox-shop-secret"  # noqa: S105
 SANDBOX_FINDER_APP_ID = "wx5a6e64626f780003"
 SANDBOX_FINDER_SECRET = "sandbox-finder-secret"  # noqa: S105
 SANDBOX_MINIPROGRAM_APP_ID = "wx5a6e64626f780004"
+SANDBOX_MINIPROGRAM_SECRET = "sandbox-miniprogram-secret"  # noqa: S105
+SANDBOX_OFFICIAL_APP_ID = "wx5a6e64626f780005"
+SANDBOX_OFFICIAL_SECRET = "sandbox-official-secret"  # noqa: S105
+SANDBOX_YOUZAN_CLIENT_ID = "sandbox-youzan-client"
+SANDBOX_YOUZAN_SECRET = "sandbox-youzan-secret"  # noqa: S105
+SANDBOX_YOUZAN_KDT_ID = "5090001"
 
 
 def as_environment(base_url: str) -> dict[str, str]:
@@ -22,4 +28,18 @@ def as_environment(base_url: str) -> dict[str, str]:
         "SIYU_SHOP_SECRET": SANDBOX_SHOP_SECRET,
         "SIYU_FINDER_APP_ID": SANDBOX_FINDER_APP_ID,
         "SIYU_FINDER_SECRET": SANDBOX_FINDER_SECRET,
+        "SIYU_OFFICIAL_APP_ID": SANDBOX_OFFICIAL_APP_ID,
+        "SIYU_OFFICIAL_SECRET": SANDBOX_OFFICIAL_SECRET,
+        "SIYU_MINIPROGRAM_APP_ID": SANDBOX_MINIPROGRAM_APP_ID,
+        "SIYU_MINIPROGRAM_SECRET": SANDBOX_MINIPROGRAM_SECRET,
+    }
+
+
+def youzan_environment(base_url: str) -> dict[str, str]:
+    """Return the variables for the Youzan shop; apart, because the demo's mini-program is another shop."""
+    return {
+        "SIYU_YOUZAN_BASE_URL": base_url,
+        "SIYU_YOUZAN_CLIENT_ID": SANDBOX_YOUZAN_CLIENT_ID,
+        "SIYU_YOUZAN_CLIENT_SECRET": SANDBOX_YOUZAN_SECRET,
+        "SIYU_YOUZAN_KDT_ID": SANDBOX_YOUZAN_KDT_ID,
     }

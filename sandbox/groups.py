@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from sandbox.calendar import FIRST_DAY as _FIRST_DAY
@@ -39,15 +39,47 @@ class Group:
     owner: str
     created_at: int
     notice: str
-    members: tuple[Member, ...]
+    members: Sequence[Member]
+    dismissed_at: int | None = None
 
 
-def make_groups(seed: int, people: Sequence[SandboxPerson], contact_numbers: set[int]) -> list[Group]:
-    """Return the twelve groups; about four members in five are contacts (``contact_numbers``)."""
+def make_groups(
+    seed: int,
+    people: Sequence[SandboxPerson],
+    contact_numbers: set[int],
+    brand_people: Sequence[SandboxPerson] = (),
+) -> list[Group]:
+    """Return the twelve groups; about four members in five are contacts (``contact_numbers``).
+
+    ``brand_people`` (水军) sit in most of them. The flash-sale group (快闪群) is dismissed three weeks after it began.
+    """
     random = Random(f"{seed}:groups")
     contacts = [p for p in people if p.person_no in contact_numbers]
     others = [p for p in people if p.person_no not in contact_numbers]
-    return [_group(seed, random, number, contacts, others) for number in range(len(GROUP_NAMES))]
+    groups = [_group(seed, random, number, contacts, others) for number in range(len(GROUP_NAMES))]
+    random = Random(f"{seed}:brand in groups")
+    return [_with_brand(random, group, brand_people) for group in groups]
+
+
+def _with_brand(random: Random, group: Group, brand_people: Sequence[SandboxPerson]) -> Group:
+    joined = [
+        Member(
+            person,
+            None,
+            group.created_at + random.randrange(600, 86_400),
+            None,
+            _JOIN_INVITED,
+            group.owner,
+            None,
+        )
+        for person in brand_people
+        if random.random() < 0.6
+    ]
+    return replace(
+        group,
+        members=tuple(sorted((*group.members, *joined), key=lambda member: member.joined_at)),
+        dismissed_at=group.created_at + 21 * 86_400 if group.kind == "快闪" else None,
+    )
 
 
 def _group(
@@ -67,7 +99,7 @@ def _group(
         Member(None, h, created + 60 * n, None, _JOIN_INVITED, owner.userid, None)
         for n, h in enumerate(helpers, start=1)
     ]
-    members += [_join(random, person, number, owner, created) for person in joiners]
+    members += [join(random, person, number, owner, created) for person in joiners]
     return Group(
         chat_id="wr" + opaque(30, seed, "chat", number),
         name=name,
@@ -79,7 +111,8 @@ def _group(
     )
 
 
-def _join(random: Random, person: SandboxPerson, number: int, owner: Staff, created: int) -> Member:
+def join(random: Random, person: SandboxPerson, number: int, owner: Staff, created: int) -> Member:
+    """Return the membership of a person in the group with this number, some of whom leave again."""
     joined = waking_moment(random, created + 3600)
     left = waking_moment(random, joined) if random.random() < 0.12 else None
     scanned = random.random() < 0.7

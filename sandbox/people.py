@@ -12,7 +12,7 @@ from random import Random
 from mimesis import Locale, Person
 from mimesis.enums import Gender
 
-from sandbox.credentials import SANDBOX_MINIPROGRAM_APP_ID, SANDBOX_SHOP_APP_ID
+from sandbox.credentials import SANDBOX_MINIPROGRAM_APP_ID, SANDBOX_OFFICIAL_APP_ID, SANDBOX_SHOP_APP_ID
 from sandbox.journey import Buyer
 from sandbox.words import CITIES, NICK_HEADS, NICK_TAILS
 
@@ -27,6 +27,7 @@ class SandboxPerson:
 
     ``union_shown`` says what the contact record tells of the unionid: ``always``, ``late`` (only from
     ``World.known_day`` on) or ``never``. ``openids`` is keyed by app id; ``purchases`` are unix seconds.
+    ``new_phone`` is empty for those who keep theirs.
     """
 
     person_no: int
@@ -44,6 +45,12 @@ class SandboxPerson:
     openids: dict[str, str]
     external_userid: str
     purchases: tuple[int, ...]
+    new_phone: str = ""
+    phone_changed_at: int = 0
+
+    def phone_at(self, moment: int) -> str:
+        """Return the phone that the person had at a unix second."""
+        return self.new_phone if self.new_phone and self.phone_changed_at <= moment else self.phone
 
     @property
     def gender_code(self) -> int:
@@ -72,7 +79,7 @@ def _person(
     seed: int, number: int, buyer: Buyer | None, phone: str, random: Random, names: Person
 ) -> SandboxPerson:
     gender = "female" if random.random() < 0.7 else "male"
-    name = _register_name(names, Gender.FEMALE if gender == "female" else Gender.MALE)
+    name = register_name(names, Gender.FEMALE if gender == "female" else Gender.MALE)
     nickname = name if random.random() < 0.25 else random.choice(NICK_HEADS) + random.choice(NICK_TAILS)
     province, city, county = random.choice(CITIES)
     return SandboxPerson(
@@ -91,13 +98,15 @@ def _person(
         openids={
             SANDBOX_MINIPROGRAM_APP_ID: "oMini" + opaque(23, seed, "mini", number),
             SANDBOX_SHOP_APP_ID: "oShop" + opaque(23, seed, "shop", number),
+            SANDBOX_OFFICIAL_APP_ID: "oGzh0" + opaque(23, seed, "official", number),
         },
         external_userid="wm" + opaque(30, seed, "external", number),
         purchases=buyer.purchases if buyer else (),
     )
 
 
-def _register_name(names: Person, gender: Gender) -> str:
+def register_name(names: Person, gender: Gender) -> str:
+    """Return a full name that a member register can hold."""
     # The member register may be written as GBK, which lacks a few rare characters.
     while True:
         name = names.last_name(gender) + names.first_name(gender)

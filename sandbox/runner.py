@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import logging
 import os
 import socket
 import subprocess
@@ -18,7 +19,12 @@ from typing import IO
 import httpx
 import uvicorn
 
+from sandbox import truth
+from sandbox.desk import Desk
+from sandbox.faults import FaultPlan
 from sandbox.server import TOKEN_TTL_SECONDS, create_app
+from sandbox.state import SandboxState
+from sandbox.view import View
 from sandbox.world import World, WorldOptions, build_world
 
 READY_WITHIN_SECONDS = 60.0
@@ -53,19 +59,38 @@ def serve(
     state_dir: Path,
     day: dt.date | None = None,
     token_ttl_seconds: float = TOKEN_TTL_SECONDS,
+    faults: FaultPlan | None = None,
     until_stdin_closes: bool = False,
 ) -> None:
     """Serve the sandbox on ``listener`` until told to stop; blocks."""
-    app = create_app(build_world(options), state_dir=state_dir, day=day, token_ttl_seconds=token_ttl_seconds)
+    app = create_app(
+        build_world(options), state_dir=state_dir, day=day, token_ttl_seconds=token_ttl_seconds, faults=faults
+    )
+    # A connection cut on demand is no news.
+    logging.getLogger("uvicorn.error").addFilter(
+        lambda record: "without completing response" not in record.getMessage()
+    )
     # Access logs would write tokens: they travel in the query of every call.
     server = uvicorn.Server(
         uvicorn.Config(
-            app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            date_header=False,  # the gate writes it, skewed on demand
         )
     )
     if until_stdin_closes:
         threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
     server.run(sockets=[listener])
+
+
+def write_truth(options: WorldOptions, path: Path, *, state_dir: Path, day: dt.date | None) -> int:
+    """Write the truth file of a world at a day; return how many records it tells of."""
+    world = build_world(options)
+    with contextlib.closing(SandboxState(world, state_dir)) as state:
+        return truth.write(Desk(world, state, View(world, day)), path)
 
 
 def _stop_at_end_of_stdin(server: uvicorn.Server) -> None:
@@ -120,7 +145,13 @@ def _command(
     command = [sys.executable, "-m", "sandbox", "--state-dir", os.fspath(state_dir.absolute())]
     command += ["--seed", str(options.seed), "--extra-people", str(options.extra_people)]
     command += ["--token-ttl", str(token_ttl_seconds)]
-    for name, value in (("buyers", options.buyers), ("shop-orders", options.shop_orders), ("day", day)):
+    optional = {
+        "buyers": options.buyers,
+        "shop-orders": options.shop_orders,
+        "crowd": options.crowd or None,
+        "day": day,
+    }
+    for name, value in optional.items():
         if value is not None:
             command += [f"--{name}", str(value)]
     return command

@@ -2,7 +2,8 @@
 
 ``create_app`` is the seam for tests; ``sandbox.runner`` serves it. Besides the platform's APIs there are
 a few of its own under ``/sandbox/``: ``health``, ``calls`` (how often each API was called), ``day`` (move the
-sandbox's present, to see unionids arrive late and orders change) and ``forget_tokens``.
+sandbox's present, to see unionids arrive late and orders change), ``faults`` (which misbehaviour is on),
+``truth`` (what a correct full ingestion holds) and ``forget_tokens``.
 """
 
 from __future__ import annotations
@@ -10,48 +11,38 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.answers import ApiError, answer, body_of, refusal
+from sandbox.compass_api import CompassApi
+from sandbox.coupon_api import CouponApi
 from sandbox.desk import Desk
+from sandbox.faults import FaultPlan, Faults, UnknownFaultError, plan_from
+from sandbox.gate import Gate, Interceptor
+from sandbox.leads_api import LeadsApi
+from sandbox.miniprogram_api import MiniprogramApi
+from sandbox.official_account_api import OfficialAccountApi
+from sandbox.outbound_api import OutboundApi
 from sandbox.state import SandboxState
 from sandbox.tokens import TokenDesk
+from sandbox.truth import TELLERS
+from sandbox.truth import lines as truth_lines
 from sandbox.video_account_api import VideoAccountApi
 from sandbox.view import View
 from sandbox.wecom_api import WecomApi
+from sandbox.wecom_days_api import WecomDaysApi
 from sandbox.world import World
+from sandbox.youzan_api import youzan_routes
 
 Handler = Callable[[Request], Awaitable[Response]]
-# Sees each platform call before the handler; a Response answers in its place, None lets it through.
-Interceptor = Callable[[Request], Awaitable[Response | None]]
 TOKEN_TTL_SECONDS = 7200.0
-
-
-class Gate:
-    """The one middleware: counts platform calls and lets an interceptor answer in their place."""
-
-    def __init__(self, app: ASGIApp, calls: Counter[str], intercept: Interceptor | None) -> None:
-        self.app = app
-        self.calls = calls
-        self.intercept = intercept
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one call (ASGI)."""
-        if scope["type"] == "http" and not scope["path"].startswith("/sandbox/"):
-            self.calls[scope["path"]] += 1
-            if self.intercept is not None:
-                response = await self.intercept(Request(scope, receive))
-                if response is not None:
-                    await response(scope, receive, send)
-                    return
-        await self.app(scope, receive, send)
 
 
 def create_app(
@@ -61,6 +52,7 @@ def create_app(
     day: dt.date | None = None,
     token_ttl_seconds: float = TOKEN_TTL_SECONDS,
     intercept: Interceptor | None = None,
+    faults: FaultPlan | None = None,
 ) -> Starlette:
     """Return the application that serves ``world``, as it was at the end of ``day`` (None: the whole year).
 
@@ -70,16 +62,27 @@ def create_app(
         sandbox.state.WrongStateError: ``state_dir`` belongs to a world with other options.
     """
     desk = Desk(world, SandboxState(world, state_dir), View(world, day))
-    tokens = TokenDesk(token_ttl_seconds)
+    tokens, struck = TokenDesk(token_ttl_seconds), Faults(faults or FaultPlan())
     calls: Counter[str] = Counter()
     handlers = WecomApi(desk).routes() | VideoAccountApi(desk).routes()
+    handlers |= CompassApi(desk).routes() | CouponApi(desk).routes() | LeadsApi(desk).routes()
+    handlers |= OfficialAccountApi(desk).routes() | MiniprogramApi(desk).routes()
+    handlers |= WecomDaysApi(desk).routes() | OutboundApi(desk).routes()
     routes = [
         Route(path, _guarded(handler, tokens, app), methods=[method])
         for (method, path), (handler, app) in handlers.items()
     ]
-    routes += _token_routes(tokens) + _own_routes(desk, tokens, calls)
+    routes += youzan_routes(desk, tokens)
+    routes += _token_routes(tokens) + _own_routes(desk, tokens, calls) + _fault_routes(struck)
     app = Starlette(routes=routes, exception_handlers={ApiError: _refuse})
-    app.add_middleware(Gate, calls=calls, intercept=intercept)
+    app.add_middleware(
+        Gate,
+        calls=calls,
+        intercept=intercept,
+        faults=struck,
+        tokens=tokens,
+        has_nobody=lambda userids: any(not desk.view.of_staff.get(userid) for userid in userids),
+    )
     app.state.desk = desk
     return app
 
@@ -139,9 +142,34 @@ def _own_routes(desk: Desk, tokens: TokenDesk, calls: Counter[str]) -> list[Rout
         tokens.forget_all()
         return JSONResponse({})
 
+    async def tell(request: Request) -> Response:
+        only = request.query_params.get("stream")
+        if only is not None and only not in TELLERS:
+            error = f"stream: expected one of {', '.join(TELLERS)}, got {only}"
+            return JSONResponse({"error": error}, status_code=400)
+        return StreamingResponse(truth_lines(desk, only), media_type="application/x-ndjson")
+
     return [
+        Route("/sandbox/truth", tell, methods=["GET"]),
         Route("/sandbox/health", health, methods=["GET"]),
         Route("/sandbox/calls", count, methods=["GET"]),
         Route("/sandbox/day", move, methods=["POST"]),
         Route("/sandbox/forget_tokens", forget_tokens, methods=["POST"]),
+    ]
+
+
+def _fault_routes(faults: Faults) -> list[Route]:
+    async def show(request: Request) -> Response:
+        return JSONResponse({**asdict(faults.plan), "hits": dict(faults.hits)})
+
+    async def switch(request: Request) -> Response:
+        try:
+            faults.set(plan_from(await body_of(request)))
+        except UnknownFaultError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        return await show(request)
+
+    return [
+        Route("/sandbox/faults", show, methods=["GET"]),
+        Route("/sandbox/faults", switch, methods=["POST"]),
     ]

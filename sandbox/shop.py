@@ -13,7 +13,9 @@ from sandbox.words import PRODUCTS
 
 CREATED, PAID, SHIPPED, DONE, REFUNDED, UNPAID_CANCELLED = 10, 20, 30, 100, 200, 250
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-_FIRST_ORDER_ID = 3_724_561_098_000_000_000
+FIRST_ORDER_ID = 3_724_561_098_000_000_000
+ORDER_ID_STRIDE = 8_769_876_481
+_FIRST_AFTERSALE_ID = 2_000_000_501_000_000
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,11 @@ def _order(
 ) -> ShopOrder:
     created, payer, live = start
     receiver = random.choice(shoppers) if random.random() < 0.03 else payer
-    lines = tuple(_line(random) for _ in range(random.choices((1, 2, 3), (70, 22, 8))[0]))
+    lines = tuple(make_line(random) for _ in range(random.choices((1, 2, 3), (70, 22, 8))[0]))
     fate = random.choices(("done", "partial", "full", "unpaid"), (86, 5, 3, 6))[0]
     steps, aftersales = _fate(random, number, created, lines, fate)
     return ShopOrder(
-        order_id=str(_FIRST_ORDER_ID + number * 8_769_876_481),
+        order_id=str(FIRST_ORDER_ID + number * ORDER_ID_STRIDE),
         person=receiver,
         giver=payer if receiver is not payer else None,
         shows_unionid=random.random() < 0.9,
@@ -119,7 +121,8 @@ def _order(
     )
 
 
-def _line(random: Random) -> Line:
+def make_line(random: Random) -> Line:
+    """Return a line of one article."""
     product_no = random.randrange(len(PRODUCTS))
     product = PRODUCTS[product_no]
     variant = random.randrange(len(product.variants))
@@ -139,27 +142,32 @@ def _fate(
     if fate == "full":
         asked = paid + random.randrange(_HOUR, 20 * _HOUR)
         settled = asked + random.randrange(10 * _MINUTE, 10 * _HOUR)
-        aftersales = [
-            AfterSale(
-                _after_sale_id(number, no),
-                no,
-                line.count,
-                line.real_fen,
-                "REFUND",
-                "MERCHANT_REFUND_SUCCESS",
-                asked,
-                settled,
-            )
-            for no, line in enumerate(lines)
-        ]
-        return [*steps, (settled, REFUNDED)], aftersales
+        return [*steps, (settled, REFUNDED)], full_refund(number, lines, asked, settled)
     shipped = paid + random.randrange(6 * _HOUR, 48 * _HOUR)
     received = shipped + random.randrange(3 * _DAY, 12 * _DAY)
     steps += [(shipped, SHIPPED), (received, DONE)]
-    return steps, [_partial(random, number, lines, received)] if fate == "partial" else []
+    return steps, [partial_refund(random, number, lines, received)] if fate == "partial" else []
 
 
-def _partial(random: Random, number: int, lines: tuple[Line, ...], received: int) -> AfterSale:
+def full_refund(number: int, lines: tuple[Line, ...], asked: int, settled: int) -> list[AfterSale]:
+    """Return the after-sales that give back every line of an order."""
+    return [
+        AfterSale(
+            _after_sale_id(number, no),
+            no,
+            line.count,
+            line.real_fen,
+            "REFUND",
+            "MERCHANT_REFUND_SUCCESS",
+            asked,
+            settled,
+        )
+        for no, line in enumerate(lines)
+    ]
+
+
+def partial_refund(random: Random, number: int, lines: tuple[Line, ...], received: int) -> AfterSale:
+    """Return an after-sale of one line that leaves something paid."""
     line_no = random.randrange(len(lines))
     line = lines[line_no]
     count = random.randint(1, line.count)
@@ -182,4 +190,9 @@ def _partial(random: Random, number: int, lines: tuple[Line, ...], received: int
 
 
 def _after_sale_id(number: int, line_no: int) -> str:
-    return str(2_000_000_501_000_000 + number * 10 + line_no)
+    return str(_FIRST_AFTERSALE_ID + number * 10 + line_no)
+
+
+def aftersale_number(after_sale_id: str) -> int:
+    """Return the number of the order that an after-sale id belongs to."""
+    return (int(after_sale_id) - _FIRST_AFTERSALE_ID) // 10

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from sandbox.coupons import coupon_info
 from sandbox.credentials import SANDBOX_SHOP_APP_ID
 from sandbox.people import SandboxPerson
 from sandbox.shop import PAID, SHIPPED, UNPAID_CANCELLED, AfterSale, Line, ShopOrder
@@ -88,6 +89,7 @@ def _product(order: ShopOrder, number: int, line: Line, until: int) -> Payload:
         "is_discounted": discount > 0,
         "merchant_discounted_price": discount,
         "is_free_gift": 0,
+        "order_product_coupon_info_list": coupon_info(order, number, line),
     }
 
 
@@ -118,8 +120,9 @@ def _pay_info(order: ShopOrder, paid_at: int | None) -> Payload:
 
 
 def _delivery(person: SandboxPerson, order: ShopOrder, until: int) -> Payload:
-    masked_phone = f"{person.phone[:3]}****{person.phone[-4:]}"
-    address = f"{person.person_no}:{person.city}:{person.phone}"
+    phone = person.phone_at(order.created_at)
+    masked_phone = f"{phone[:3]}****{phone[-4:]}"
+    address = f"{person.person_no}:{person.city}:{phone}"
     shipped = [at for at, step in order.steps if step == SHIPPED and at < until]
     return {
         "deliver_method": 0,

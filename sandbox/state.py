@@ -52,7 +52,10 @@ class SandboxState:
             self._marks.setdefault((userid, external), {})[tag_id] = bool(present)
 
     def _claim(self, world: World, path: Path) -> None:
-        mine = json.dumps(asdict(world.options), sort_keys=True)
+        options = asdict(world.options)
+        if not options["crowd"]:
+            del options["crowd"]  # state of before there were crowds
+        mine = json.dumps(options, sort_keys=True)
         found = self._db.execute("select value from facts where name = 'world'").fetchone()
         if found is None:
             with self._db:

@@ -13,15 +13,26 @@ from sandbox.credentials import (
     SANDBOX_CORP_SECRET,
     SANDBOX_FINDER_APP_ID,
     SANDBOX_FINDER_SECRET,
+    SANDBOX_MINIPROGRAM_APP_ID,
+    SANDBOX_MINIPROGRAM_SECRET,
+    SANDBOX_OFFICIAL_APP_ID,
+    SANDBOX_OFFICIAL_SECRET,
     SANDBOX_SHOP_APP_ID,
     SANDBOX_SHOP_SECRET,
+    SANDBOX_YOUZAN_CLIENT_ID,
+    SANDBOX_YOUZAN_SECRET,
 )
 
 WECOM, SHOP, FINDER = "wecom", "shop", "finder"
+OFFICIAL, MINIPROGRAM = "official", "miniprogram"
+YOUZAN = "youzan"
 _APPS = {
     SANDBOX_CORP_ID: (WECOM, SANDBOX_CORP_SECRET),
     SANDBOX_SHOP_APP_ID: (SHOP, SANDBOX_SHOP_SECRET),
     SANDBOX_FINDER_APP_ID: (FINDER, SANDBOX_FINDER_SECRET),
+    SANDBOX_OFFICIAL_APP_ID: (OFFICIAL, SANDBOX_OFFICIAL_SECRET),
+    SANDBOX_MINIPROGRAM_APP_ID: (MINIPROGRAM, SANDBOX_MINIPROGRAM_SECRET),
+    SANDBOX_YOUZAN_CLIENT_ID: (YOUZAN, SANDBOX_YOUZAN_SECRET),
 }
 
 
@@ -76,6 +87,11 @@ class TokenDesk:
             if WECOM in (known.app, app):
                 raise ApiError(40014, "invalid access_token")
             raise ApiError(48001, "api unauthorized")
+
+    def forget(self, token: str) -> None:
+        """Invalidate one token early."""
+        self._tokens.pop(token, None)
+        self._current = {app: current for app, current in self._current.items() if current != token}
 
     def forget_all(self) -> None:
         """Invalidate every token early, as the platform may."""

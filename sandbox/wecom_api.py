@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -21,6 +22,7 @@ from sandbox.answers import (
 )
 from sandbox.contacts import Relation, Tag
 from sandbox.desk import Desk
+from sandbox.lazily import sliced
 from sandbox.tokens import WECOM
 from sandbox.wecom_payloads import external_contact, follow_info, follow_user, group_chat
 
@@ -83,16 +85,17 @@ class WecomApi:
         if not userids:
             raise ApiError(40058, "invalid Request Parameter: userid_list should not be empty")
         limit = min(max(whole_field(body, "limit", 50), 1), 100)
-        relations = [relation for userid in userids for relation in self._relations_of(userid)]
-        if not relations:
+        lists = [self._relations_of(userid) for userid in userids]
+        count = sum(map(len, lists))
+        if not count:
             raise ApiError(84061, _NOT_A_CONTACT)
         question = hashlib.sha256(",".join(userids).encode()).hexdigest()[:16]
         offset = read_cursor(question, body.get("cursor"))
         if limit > 2 * _SHORT_BY and (offset // (limit - _SHORT_BY)) % _SHORT_PAGE_EVERY == 1:
             limit -= _SHORT_BY
-        page = relations[offset : offset + limit]
+        page = sliced(lists, offset, limit)
         reached = offset + len(page)
-        more = reached < len(relations)
+        more = reached < count
         return answer(
             {
                 "external_contact_list": [self._pair(relation) for relation in page],
@@ -183,7 +186,7 @@ class WecomApi:
                 del member["name"]
         return answer({"group_chat": chat})
 
-    def _relations_of(self, userid: str) -> list[Relation]:
+    def _relations_of(self, userid: str) -> Sequence[Relation]:
         relations = self.desk.view.of_staff.get(userid)
         if relations is None:
             raise ApiError(40003, "invalid userid")

@@ -96,10 +96,11 @@ def _materialized(
         "held": "; ".join(result.held_reasons),
         "not_fetched": result.error,
         "note": result.note,
+        "schema_drift": "; ".join(result.drift),
     }
     metadata |= {name: value for name, value in optional.items() if value}
     checks = [
-        critical_result(key, result.verdicts, error=result.error),
+        critical_result(key, result.verdicts, error=result.error or "; ".join(result.held_reasons) or None),
         advisory_result(key, result.verdicts),
     ]
     return dg.MaterializeResult(

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gate_samples_wecom import WECOM_PAYLOADS
+
 from common.lake import Lake, LoadReport
 from common.streams import STREAMS
 
@@ -89,6 +91,19 @@ AFTERSALE = {
     "create_time": 1736345000,
     "update_time": 1736348600,
 }
+TRADE = {
+    "order_info": {
+        "tid": "E20250108201530012300011",
+        "status": "TRADE_SUCCESS",
+        "refund_state": 0,
+        "created": "2025-01-08 20:15:30",
+        "pay_time": "2025-01-08 20:15:51",
+    },
+    "source_info": {"source": {"platform": "wx", "wx_entrance": "merchant_xcx"}},
+    "buyer_info": {"yz_open_id": "Zx81", "buyer_phone": PHONE},
+    "pay_info": {"payment": "248.00", "post_fee": "0.00"},
+    "orders": [{"oid": "2870001", "outer_sku_id": "SKU-1", "num": 2, "payment": "248.00"}],
+}
 CORP_TAG = {
     "group_id": "etgrp1",
     "group_name": "会员等级",
@@ -96,6 +111,52 @@ CORP_TAG = {
     "name": "金卡",
     "create_time": 1,
     "order": 1,
+}
+LEAD = {
+    "lead_id": HASH,
+    "leads_component_id": "18881222222",
+    "request_id": "18881333333",
+    "time": 1736340012,
+    "leads_data": [{"title": "手机号", "value": PHONE}, {"title": "城市", "value": ["浙江省", "杭州市"]}],
+}
+SHOP_DAY = {
+    "ds": "20250108",
+    "data": {
+        "pay_gmv": "42292",
+        "pay_uv": "8",
+        "pay_order_cnt": "10",
+        "pay_refund_gmv": "81",
+        "live_pay_gmv": "0",
+    },
+}
+FINDER_DAY = {
+    "ds": "20250108",
+    "seller_id": "finder_id:sphA1b2C3",
+    "finder_id": "sphA1b2C3",
+    "data": {"pay_gmv": "42292", "pay_refund_gmv": "0"},
+}
+COUPON = {
+    "coupon_id": "12639900",
+    "type": 104,
+    "status": 2,
+    "create_time": 1594885385,
+    "coupon_info": {"discount_info": {"discount_fee": 500}},
+    "stock_info": {"issued_num": 95, "receive_num": 3, "used_num": 2},
+}
+FOLLOWER = {
+    "subscribe": 1,
+    "openid": "oGzh0A1b2C3",
+    "unionid": UNIONIDS[0],
+    "subscribe_time": 1733587000,
+    "subscribe_scene": "ADD_SCENE_LIVESTREAM",
+}
+PAYMENT = {
+    "transaction_id": "4200002512202501081234500001",
+    "merchant_trade_no": "MP20250108000123",
+    "openid": "oMini0A1b2C3",
+    "paid_amount": 24800,
+    "pay_time": 1736340102,
+    "order_state": 2,
 }
 
 _PAYLOADS: dict[str, tuple[list[dict[str, Any]], Any]] = {
@@ -109,6 +170,14 @@ _PAYLOADS: dict[str, tuple[list[dict[str, Any]], Any]] = {
     "video_account/lives": ([LIVE], lambda p: p["export_id"]),
     "video_account/shop_orders": ([SHOP_ORDER], lambda p: p["order_id"]),
     "video_account/aftersales": ([AFTERSALE], lambda p: p["after_sale_order_id"]),
+    "video_account/leads": ([LEAD], lambda p: p["lead_id"]),
+    "video_account/shop_days": ([SHOP_DAY], lambda p: p["ds"]),
+    "video_account/finder_days": ([FINDER_DAY], lambda p: f"{p['ds']}|{p['seller_id']}"),
+    "video_account/coupons": ([COUPON], lambda p: p["coupon_id"]),
+    "official_account/followers": ([FOLLOWER], lambda p: p["openid"]),
+    "miniprogram/payments": ([PAYMENT], lambda p: p["transaction_id"]),
+    "miniprogram/youzan_trades": ([TRADE], lambda p: p["order_info"]["tid"]),
+    **WECOM_PAYLOADS,
 }
 _TABLE_ROWS: dict[str, dict[str, Any]] = {
     "miniprogram/orders": {
@@ -154,6 +223,18 @@ _TABLE_ROWS: dict[str, dict[str, Any]] = {
         "registered_at": PAID_AT,
         "source": "members.csv",
     },
+    "personal_wechat/contacts": {
+        "account_id": "wxid_staff01",
+        "contact_id": "wxid_8kd93j2",
+        "nickname": "小鹿妈妈🦌",
+        "phone": PHONE,
+        "phone_hmac": HASH,
+        "added_at": PAID_AT,
+        "source": "contacts.csv",
+    },
+}
+_TABLE_ROWS |= {
+    f"store/{name}": _TABLE_ROWS[f"miniprogram/{name}"] for name in ("orders", "order_lines", "members")
 }
 
 

@@ -99,11 +99,13 @@ def drop_orders(settings: Settings, name: str, rows: Sequence[OrderRow]) -> None
 
 @contextmanager
 def sandbox_here(
-    options: WorldOptions, state_dir: Path, day: dt.date, intercept: Interceptor | None = None
+    options: WorldOptions, state_dir: Path, day: dt.date | None, intercept: Interceptor | None = None
 ) -> Iterator[tuple[str, Starlette]]:
     """Serve a sandbox from a thread and yield its base URL and the application."""
     app = create_app(build_world(options), state_dir=state_dir, day=day, intercept=intercept)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off", date_header=False)
+    )
     with listen(0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

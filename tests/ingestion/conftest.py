@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pyarrow.parquet as pq
 import pytest
 import stamina
@@ -11,9 +14,13 @@ from pydantic import SecretStr
 
 from common.lake import Arrival, Lake
 from common.settings import Settings
+from ingestion.http import wechat_transport
+from ingestion.readers import App
 
 SECRET = "planted-corp-secret-51c4"
 TOKEN = "planted-access-token-9e77"
+Answer = Callable[[str, dict[str, Any]], dict[str, Any]]
+Asked = list[tuple[str, dict[str, Any]]]
 CDNOW = Path(__file__).resolve().parents[1] / "data" / "cdnow_sample.csv"
 
 
@@ -56,3 +63,41 @@ def rows_of(arrival: Arrival) -> list[dict[str, Any]]:
 def landed(arrivals: list[Arrival]) -> dict[str, list[dict[str, Any]]]:
     """Rows of several arrivals by stream."""
     return {arrival.stream.key: rows_of(arrival) for arrival in arrivals}
+
+
+@pytest.fixture
+def apps(settings: Settings) -> Settings:
+    settings.official_app_id, settings.official_secret = "wx5", SecretStr(SECRET)
+    settings.miniprogram_app_id, settings.miniprogram_secret = "wx4", SecretStr(SECRET)
+    return settings
+
+
+@pytest.fixture
+def wechat(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], Asked]:
+    """Let ``fetch`` talk to answer(path's last part, body or query); what was asked is kept."""
+
+    def serve(answer: Answer) -> Asked:
+        asked: Asked = []
+
+        def respond(request: httpx.Request) -> httpx.Response:
+            name = request.url.path.rsplit("/", 1)[-1]
+            if name == "stable_token":
+                return httpx.Response(200, json={"access_token": "t", "expires_in": 7200})
+            query = {key: value for key, value in request.url.params.items() if key != "access_token"}
+            body = json.loads(request.content) if request.content else query
+            asked.append((name, body))
+            return httpx.Response(200, json=answer(name, body))
+
+        def transport(app: App, settings: Settings) -> Any:
+            return wechat_transport(
+                "https://api.invalid",
+                app.name,
+                SecretStr(SECRET),
+                calls_per_minute=1_000_000,
+                http_transport=httpx.MockTransport(respond),
+            )
+
+        monkeypatch.setattr(App, "transport", transport)
+        return asked
+
+    return serve

@@ -8,7 +8,7 @@ import pytest
 
 from common.lake import LoadReport
 from common.streams import STREAMS
-from ingestion.api_errors import ParameterError
+from ingestion.api_errors import ScopeError
 from ingestion.fetch import FetchSetupError, configured_streams, fetch
 from ingestion.http import wechat_transport, wecom_transport
 from ingestion.readers import App
@@ -130,13 +130,13 @@ def test_an_api_error_in_the_middle_leaves_nothing(serve, settings, lake):
         if path.endswith("list/get"):
             return {"order_id_list": ["1", "2"], "has_more": False}
         return (
-            {"errcode": 100002, "errmsg": "no such order"}
+            {"errcode": 48002, "errmsg": "api forbidden"}
             if body["order_id"] == "2"
             else {"order": {"order_id": "1"}}
         )
 
     serve(handler)
-    with pytest.raises(ParameterError, match="errcode 100002"):
+    with pytest.raises(ScopeError, match="errcode 48002"):
         fetch(settings, lake, "video_account/shop_orders", window=Window(NOON, NOON + dt.timedelta(days=1)))
     assert list((settings.lake_dir / "_arrivals").rglob("*.parquet")) == []
     assert lake.cursor(STREAMS["video_account/shop_orders"]) is None
@@ -156,11 +156,13 @@ def test_shop_orders_ask_in_windows_of_seven_days_and_keep_ids_as_text(serve, se
     asked = serve(handler)
     window = Window(NOON, NOON + dt.timedelta(days=16))
     (arrival,) = fetch(settings, lake, "video_account/shop_orders", window=window)
-    ranges = [
-        body["update_time_range"]
-        for path, body in asked
-        if path.endswith("list/get") and not body["next_key"]
+    lists = [body for path, body in asked if path.endswith("list/get") and not body["next_key"]]
+    # Longer than the platform's seven days, it is a backfill: by creation as well.
+    assert ["create_time_range" in body for body in lists] == [True] * 3 + [False] * 3
+    assert [body.get("create_time_range") for body in lists[:3]] == [
+        body["update_time_range"] for body in lists[3:]
     ]
+    ranges = [body["update_time_range"] for body in lists[3:]]
     assert [each["end_time"] - each["start_time"] for each in ranges] == [7 * 86400, 7 * 86400, 2 * 86400]
     assert ranges[0]["start_time"] == int(NOON.timestamp())
     rows = rows_of(arrival)
@@ -269,10 +271,11 @@ def test_an_empty_scan_arrives_empty_for_the_gate_to_judge(serve, settings, lake
 
 
 def test_only_configured_apps_are_fetched(settings, lake):
-    assert configured_streams(settings)[-1] == "video_account/lives"
+    assert "wecom/staff" in configured_streams(settings)
+    assert "official_account/followers" not in configured_streams(settings)
     settings.shop_secret = None
     settings.wecom_corp_id = None
-    assert configured_streams(settings) == ["video_account/lives"]
+    assert configured_streams(settings) == ["video_account/lives", "video_account/leads"]
     with pytest.raises(FetchSetupError, match="expected the settings SIYU_WECOM_CORP_ID"):
         fetch(settings, lake, "wecom/staff", window=None)
     with pytest.raises(FetchSetupError, match="expected a window"):

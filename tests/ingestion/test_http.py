@@ -79,11 +79,11 @@ def test_a_stale_token_is_replaced_once(code):
     assert api.tokens_seen == [f"{TOKEN}-1", f"{TOKEN}-2"]
 
 
-def test_a_token_that_stays_stale_is_an_error_after_one_retry():
+def test_a_token_that_stays_stale_is_an_error_in_the_end():
     api = FakeApi(thing=failing(42001, times=99))
     with api.wecom() as transport, pytest.raises(errors.TokenStaleError):
         transport.get("/x/thing")
-    assert api.calls == {"gettoken": 2, "thing": 2}
+    assert api.calls == {"gettoken": 5, "thing": 5}
 
 
 def test_many_threads_with_a_stale_token_fetch_one_new_one():
@@ -268,3 +268,15 @@ def test_next_key_pages_until_there_is_no_more():
         assert list(pages_by_next_key(transport, "/x/things", {}, "ids")) == [[""], ["k"]]
         with pytest.raises(PagingError, match="got none"):
             list(pages_by_next_key(transport, "/x/lost", {}, "ids"))
+
+
+def test_a_page_that_leads_back_once_is_asked_for_again_and_brings_no_row_twice():
+    def things(body, number):
+        pages = {"": (["a"], "c1"), "c1": (["b"], "c2"), "c2": (["c"], "")}
+        items, following = pages[body["cursor"]]
+        return {**OK, "items": items, "next_cursor": "c1" if number == 2 else following}
+
+    api = FakeApi(things=things)
+    with api.wecom() as transport:
+        assert list(pages_by_cursor(transport, "/x/things", {}, "items")) == [["a"], ["b"], ["c"]]
+    assert api.calls["things"] == 4

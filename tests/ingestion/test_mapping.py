@@ -60,6 +60,8 @@ def test_a_missing_mapping_is_an_error(tmp_path):
         ("cdnow_sample.yml", "miniprogram/orders"),
         ("generic_shop.yml", "miniprogram/orders"),
         ("sandbox_members.yml", "miniprogram/members"),
+        ("weixin_shop_export.yml", "miniprogram/orders"),
+        ("weixin_shop_export.yml", "store/orders"),
     ],
 )
 def test_shipped_mappings_fit(name, stream):
@@ -67,7 +69,7 @@ def test_shipped_mappings_fit(name, stream):
 
 
 def test_every_shipped_mapping_is_tried_above():
-    assert len(list((ROOM / "mappings").glob("*.yml"))) == 3
+    assert len(list((ROOM / "mappings").glob("*.yml"))) == 4
 
 
 def test_headers_are_the_same_in_full_and_half_width():

@@ -123,3 +123,14 @@ def test_wrong_rule__fails_at_parse(home: DbtHome, variable: dict[str, Any], exp
     assert not result.success
     assert expected in str(result.exception)
     assert "dbt_project.yml" in str(result.exception)
+
+
+def test_dbt_unit_tests__all_pass(home: DbtHome) -> None:
+    done = home.invoke(["test", "--resource-type", "unit_test"], as_of="2026-01-31")
+    ran = {
+        each.node.name: (str(each.status), each.message)
+        for each in done.result or []
+        if each.node.resource_type == "unit_test"
+    }
+    assert len(ran) >= 7, done.exception
+    assert not {name: said for name, said in ran.items() if said[0] != "pass"}

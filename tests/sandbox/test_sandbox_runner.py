@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sandbox.__main__ import main
 from sandbox.credentials import SANDBOX_CORP_ID, SANDBOX_CORP_SECRET
 from sandbox.runner import SandboxNotReadyError, listen, running
 from sandbox.world import WorldOptions
@@ -74,3 +75,41 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=f"sandbox port {port}"), running(SMALL, tmp_path, port):
             pass
+
+
+def test_the_command_writes_the_truth_and_says_how_to_use_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sandbox", "--port", "0", "--buyers", "20", "--extra-people", "10"]
+    command += ["--state-dir", str(tmp_path / "state"), "--truth", str(tmp_path / "truth.jsonl")]
+    command += ["--day", "2017-03-31", "--faults", "all,-slow", "--fault-rate", "0.1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    with process.stdout as said:
+        lines = []
+        while not lines or not lines[-1].startswith("faults on:"):
+            lines.append(said.readline())
+            assert lines[-1], lines
+        environment = dict(
+            line.removeprefix("export ").strip().split("=", 1) for line in lines if "export" in line
+        )
+        told = httpx.get(f"{environment['SIYU_WECOM_BASE_URL']}/sandbox/truth", trust_env=False).text
+        process.terminate()
+        process.wait()
+    assert environment["SIYU_LAST_DAY"] == "2017-03-31"
+    assert "token_death" in lines[-1]
+    assert "slow" not in lines[-1].split(":")[1].split("(")[0]
+    assert (tmp_path / "truth.jsonl").read_text() == told
+    assert len(told.splitlines()) > 30
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--customers", "5"], "expected 2,000 to 1,000,000"),
+        (["--customers", "2000", "--buyers", "3"], "expected no buyers beside it"),
+        (["--faults", "nope"], "expected names among"),
+        (["--faults", "slow", "--fault-rate", "3"], "expected rate 0 to 1"),
+    ],
+)
+def test_wrong_options_are_refused(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(options) == 2
+    assert said in capsys.readouterr().err

@@ -1,47 +1,39 @@
 {{ config(materialized='table') }}
 
--- The golden record of each touched customer: the member register first, then the newest WeCom contact.
-with members as (
+-- The golden record of each touched customer: of every attribute the best value.
+with best as (
 
     select
-        members.*,
-        identifiers.customer_id,
-        row_number() over (
-            partition by identifiers.customer_id
-            order by members._load_id desc, members._row_no desc, members.buyer_source asc, members.buyer_id asc
-        ) as member_rank
-    from {{ ref('stg_miniprogram__members') }} as members
-    inner join {{ ref('int_run__identifiers') }} as identifiers
-        on identifiers.identifier_key = {{ buyer_key('members.buyer_source', 'members.buyer_id') }}
+        customer_id,
+        {%- for attribute in ('name', 'phone', 'gender', 'birthday', 'city') %}
+        max(case when attribute_code = '{{ attribute }}' then attribute_value end) as {{ attribute }}_value
+        {{- "," if not loop.last }}
+        {%- endfor %}
+    from {{ ref('int_run__attributes') }}
+    where value_rank = 1
+    group by customer_id
 
 ),
 
-contacts as (
+registrations as (
 
     select
-        contacts.*,
-        identifiers.customer_id,
-        row_number() over (
-            partition by identifiers.customer_id order by contacts._load_id desc, contacts.added_at desc, contacts.record_key asc
-        ) as contact_rank
-    from {{ ref('stg_wecom__contacts') }} as contacts
-    inner join {{ ref('int_run__identifiers') }} as identifiers
-        on identifiers.identifier_key = 'external_userid:' || contacts.external_userid
-    where not contacts.is_deleted
+        customer_id,
+        min({{ business_date('registered_at') }}) as registered_date
+    from {{ ref('int_run__register_entries') }}
+    group by customer_id
 
 )
 
 select
     touched.customer_id,
-    coalesce(members.name_masked, contacts.name_masked) as name_masked,
-    coalesce(
-        nullif(members.gender, 'unknown'),
-        case contacts.gender_code when 1 then 'male' when 2 then 'female' end
-    ) as gender,
-    members.birthday,
-    cast(extract(month from members.birthday) as bigint) as birth_month,
-    members.city,
-    {{ business_date('members.registered_at') }} as registered_date
+    best.name_value as name_masked,
+    best.phone_value as phone_masked,
+    best.gender_value as gender,
+    cast(best.birthday_value as date) as birthday,
+    cast(extract(month from cast(best.birthday_value as date)) as bigint) as birth_month,
+    best.city_value as city,
+    registrations.registered_date
 from {{ ref('int_run__touched_customers') }} as touched
-left join members on members.customer_id = touched.customer_id and members.member_rank = 1
-left join contacts on contacts.customer_id = touched.customer_id and contacts.contact_rank = 1
+left join best on best.customer_id = touched.customer_id
+left join registrations on registrations.customer_id = touched.customer_id

@@ -41,16 +41,16 @@ touched_identifiers as (
 
 ),
 
--- Customers that an identifier came to or left, by their anchors.
-moved as (
+-- Customers whose identity was looked at again, by their anchors: an identifier may have come or gone, or a phone
+-- beside them may have begun to join nobody.
+looked_at as (
 
     select anchor_no
     from {{ ref('int_run__components') }}
-    where anchor_no_before is null or anchor_no_before <> anchor_no
     union
     select anchor_no_before
     from {{ ref('int_run__components') }}
-    where anchor_no_before <> anchor_no
+    where anchor_no_before is not null
 
 )
 
@@ -60,5 +60,5 @@ inner join {{ ref('bridge_customer_identities') }} as identity_now
     on identity_now.identifier_key = touched_identifiers.identifier_key
 union
 select {{ customer_id_of('anchors.identifier_key') }}
-from moved
-inner join {{ ref('int_identity__identifiers') }} as anchors on anchors.identifier_no = moved.anchor_no
+from looked_at
+inner join {{ ref('int_identity__identifiers') }} as anchors on anchors.identifier_no = looked_at.anchor_no

@@ -25,6 +25,14 @@ numbers as (
 
 ),
 
+noise as (
+
+    select distinct customer_id
+    from {{ ref('customer_noise') }}
+    where is_noise
+
+),
+
 buying as (
 
     select
@@ -44,6 +52,7 @@ select
 
     -- strings
     profiles.name_masked,
+    profiles.phone_masked,
     timeline.gender,
     timeline.city,
     timeline.first_channel_code,
@@ -57,6 +66,9 @@ select
     {%- endfor %}
     {%- endfor %},
 
+    -- booleans
+    noise.customer_id is not null as is_noise,
+
     -- dates
     profiles.birthday,
     profiles.registered_date,
@@ -69,4 +81,5 @@ inner join seen on seen.customer_id = timeline.customer_id
 inner join numbers on numbers.customer_id = timeline.customer_id
 inner join {{ ref('int_run__profiles') }} as profiles on profiles.customer_id = timeline.customer_id
 left join buying on buying.customer_id = timeline.customer_id
+left join noise on noise.customer_id = timeline.customer_id
 where timeline.is_newest

@@ -9,12 +9,16 @@ select
 
     -- strings
     {{ mask_name('name') }} as name_masked,
+    {{ mask_phone('phone') }} as phone_masked,
     gender,
     city,
     source,
 
     -- numerics
     file_row_number as _row_no,
+
+    -- booleans
+    {{ is_test_name('name') }} as has_test_name,
 
     -- dates
     birthday,

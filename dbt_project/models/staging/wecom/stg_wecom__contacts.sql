@@ -25,6 +25,7 @@ select
 
     -- booleans
     is_deleted,
+    {{ is_test_name(json_text('payload', '$.external_contact.name')) }} as has_test_name,
 
     -- timestamps
     {{ unix_seconds_to_utc(json_text('payload', '$.follow_info.createtime')) }} as added_at,

@@ -1,0 +1,206 @@
+"""With every fault of the sandbox on, alone and all together, the lake holds what a clean run's holds.
+
+The streams come from ``ingestion.apps.READERS``, so one that is added there is proved here too.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+import stamina
+
+from common.canonical import canonical_hash
+from common.lake import Lake, LoadReport
+from common.settings import PROJECT_ROOT, Settings
+from common.streams import STREAMS
+from common.warehouse import connect
+from ingestion.apps import READERS
+from ingestion.fetch import configured_streams, default_window, fetch
+from orchestration.landing import land
+from sandbox.faults import FAULTS
+from sandbox.world import WorldOptions
+from tests.flows.small_home import environment, sandbox_here, settings_for
+
+pytestmark = pytest.mark.xdist_group("flows")
+
+WORLD = WorldOptions(seed=11, extra_people=300, shop_orders=900)
+FIRST_DAY, DAY = dt.date(2017, 1, 1), dt.date(2017, 2, 5)
+Content = dict[str, dict[str, str]]
+# Faults of paging need lists of more than one page.
+KILLED_ALWAYS = ("wecom/contacts", "video_account/aftersales")
+WITH_SHORT_PAGES = ("repeated_cursor", "empty_page_has_more")
+
+
+class Served(NamedTuple):
+    """A sandbox in this process."""
+
+    url: str
+
+    def faults(self, *names: str, **numbers: Any) -> None:
+        answer = httpx.post(
+            f"{self.url}/sandbox/faults",
+            json={"names": list(names), "slow_seconds": 0.01, **numbers},
+            trust_env=False,
+        )
+        assert answer.status_code == 200, answer.text
+
+    def hits(self) -> dict[str, int]:
+        found: dict[str, int] = httpx.get(f"{self.url}/sandbox/faults", trust_env=False).json()["hits"]
+        return found
+
+    def truth(self) -> Content:
+        told: Content = {}
+        lines = httpx.get(f"{self.url}/sandbox/truth", trust_env=False).text.splitlines()
+        for name in json.loads(lines[0])["streams"]:
+            told[name] = {}
+        for line in map(json.loads, lines[1:]):
+            told[line["stream"]][line["key"]] = line["hash"]
+        return told
+
+
+@pytest.fixture(autouse=True)
+def no_waiting() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=4):
+        yield
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with sandbox_here(WORLD, tmp_path_factory.mktemp("sandbox"), DAY) as (url, _):
+        yield Served(url)
+
+
+def home(folder: Path, served: Served) -> Settings:
+    return settings_for(folder, served.url, business_timezone="America/New_York", first_day=FIRST_DAY)
+
+
+@pytest.fixture(scope="module")
+def clean(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Content:
+    served.faults()
+    settings = home(tmp_path_factory.mktemp("clean"), served)
+    with stamina.set_testing(True, attempts=4):
+        ingest(settings)
+    return content(settings)
+
+
+def ingest(settings: Settings) -> list[LoadReport]:
+    """Bring every stream up to the day; counts must add up on the way."""
+    lake, reports = Lake(settings.lake_dir), []
+    for key in configured_streams(settings):
+        stream = STREAMS[key]
+        window = default_window(settings, lake, stream, DAY) if stream.windowed else None
+        arrivals = fetch(settings, lake, key, window=window)
+        admitted = [lake.admit(arrival) for arrival in arrivals]
+        quarantined = sum(report.rows for report in admitted[1:])
+        assert admitted[0].quarantined == quarantined
+        reports += admitted
+    return reports
+
+
+def content(settings: Settings) -> Content:
+    """The living records of every stream."""
+    return {key: living(Lake(settings.lake_dir), key) for key in configured_streams(settings)}
+
+
+def living(lake: Lake, key: str) -> dict[str, str]:
+    """The living records of one stream: key and canonical hash, computed anew from the payload."""
+    with connect() as db:
+        rows = db.execute(_LIVING, [lake.glob(STREAMS[key])]).fetchall()
+    found = {record: canonical_hash(json.loads(payload)) for record, payload, _ in rows}
+    assert found == {record: said for record, _, said in rows}
+    return found
+
+
+_LIVING = """
+select record_key, payload, payload_hash
+from read_parquet(?, hive_partitioning = true, hive_types = {'load_id': varchar})
+where op is not null
+qualify row_number() over (partition by record_key order by load_id desc) = 1 and op <> 'delete'
+"""
+
+
+def test_a_clean_run_holds_the_truth(clean: Content, served: Served) -> None:
+    told = served.truth()
+    assert {key: clean[key] for key in told} == told
+    assert all(told.values()), "every stream has records to compare"
+    assert len(told["wecom/contacts"]) > 150, "contacts fill more than one page"
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_one_fault_changes_nothing(name: str, clean: Content, served: Served, tmp_path: Path) -> None:
+    names = (name, "short_pages") if name in WITH_SHORT_PAGES else (name,)
+    served.faults(*names, seed=3, rate=0.3)
+    settings = home(tmp_path, served)
+    reports = ingest(settings)
+    assert served.hits().get(name), "the fault struck"
+    assert content(settings) == clean
+    for report in reports:
+        assert report.rows == report.changed + report.quarantined, "received = landed + quarantined"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_all_faults_together_change_nothing(
+    seed: int, clean: Content, served: Served, tmp_path: Path
+) -> None:
+    served.faults("all", seed=seed, rate=0.15)
+    settings = home(tmp_path, served)
+    reports = ingest(settings)
+    assert set(served.hits()) == set(FAULTS)
+    assert content(settings) == clean
+    for report in reports:
+        assert report.rows == report.changed + report.quarantined
+    again = ingest(settings)
+    assert sum(report.changed + report.deleted for report in again) == 0, "the same facts in other spellings"
+
+
+def test_the_gate_lets_a_run_with_every_fault_pass(clean: Content, served: Served, tmp_path: Path) -> None:
+    served.faults("all", seed=5, rate=0.15)
+    settings = home(tmp_path, served)
+    streams = [STREAMS[key] for key in configured_streams(settings)]
+    results = land(settings, Lake(settings.lake_dir), streams, DAY)
+    assert [(result.stream.key, result.error, result.held_reasons) for result in results] == [
+        (stream.key, None, []) for stream in streams
+    ]
+    assert content(settings) == clean
+
+
+@pytest.mark.parametrize(
+    "key", [key if key in KILLED_ALWAYS else pytest.param(key, marks=pytest.mark.long) for key in READERS]
+)
+def test_killed_after_every_page_and_run_again(
+    key: str, clean: Content, served: Served, tmp_path: Path
+) -> None:
+    served.faults()
+    settings = home(tmp_path / "home", served)
+    if key not in clean:
+        pytest.skip(f"the sandbox has no credentials for the app of {key}")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tests.flows.killed_fetch",
+            str(settings.home),
+            served.url,
+            key,
+            DAY.isoformat(),
+        ],
+        cwd=PROJECT_ROOT,
+        env=environment(settings, served.url),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    kills = json.loads(done.stdout.splitlines()[-1])
+    assert len({kill["path"] for kill in kills}) >= 3, "the token, a page, and before the admission"
+    assert {(kill["code"], kill["loads_visible"]) for kill in kills} == {(9, 0)}
+    lake = Lake(settings.lake_dir)
+    assert len(lake.loads(STREAMS[key])) == 1
+    assert living(lake, key) == clean[key]
