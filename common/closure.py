@@ -30,13 +30,14 @@ def connected(nodes: Numbers, a: Numbers, b: Numbers) -> Numbers:
 
     if not len(nodes):
         return nodes.astype(np.int64)
-    rows, columns = positions(nodes, a), positions(nodes, b)
+    # 32 bits are enough for positions, and halve what scipy carries around.
+    rows, columns = positions(nodes, a).astype(np.int32), positions(nodes, b).astype(np.int32)
     ones = np.ones(len(rows), dtype=np.int8)
     graph = coo_array((ones, (rows, columns)), shape=(len(nodes), len(nodes)))
     count, labels = connected_components(graph, directed=False)
-    # Nodes are sorted: the first one of a label is its smallest.
-    first = np.full(count, len(nodes), dtype=np.int64)
-    np.minimum.at(first, labels, np.arange(len(nodes), dtype=np.int64))
+    # Nodes are sorted, so the first one of a label is its smallest: written backwards, it is the last to be written.
+    first = np.empty(count, dtype=np.int64)
+    first[labels[::-1]] = np.arange(len(nodes) - 1, -1, -1, dtype=np.int64)
     return nodes[first[labels]]
 
 
@@ -48,9 +49,10 @@ def over_limit(nodes: Numbers, components: Numbers, capped: Columns) -> Numbers:
     if not len(capped["identifier_no"]):
         return nodes[:0]
     owner = components[positions(nodes, capped["identifier_no"])]
-    pairs = np.stack([owner, capped["type_rank"].astype(np.int64)], axis=1)
-    found, first, counts = np.unique(pairs, axis=0, return_index=True, return_counts=True)
-    crowded = np.unique(found[counts > capped["most_per_customer"][first], 0])
+    kinds = int(capped["type_rank"].max()) + 1
+    pairs = owner * kinds + capped["type_rank"].astype(np.int64)  # one number for both sorts ten times as fast
+    found, first, counts = np.unique(pairs, return_index=True, return_counts=True)
+    crowded = np.unique(found[counts > capped["most_per_customer"][first]] // kinds)
     return nodes[np.isin(components, crowded)] if len(crowded) else nodes[:0]
 
 
@@ -61,12 +63,9 @@ def split(nodes: Numbers, components: Numbers, crowded: Numbers, ranked: Columns
     that would join two parts holding together more of a kind than its limit is left out. The result depends on the
     edges of a component alone, so looking at few components again gives what looking at all of them gives.
     """
-    kind_of = {
-        int(number): (int(kind), int(most))
-        for number, kind, most in zip(
-            capped["identifier_no"], capped["type_rank"], capped["most_per_customer"], strict=True
-        )
-    }
+    inside = np.isin(capped["identifier_no"], crowded)
+    columns = (capped[name][inside].tolist() for name in ("identifier_no", "type_rank", "most_per_customer"))
+    kind_of = {number: (kind, most) for number, kind, most in zip(*columns, strict=True)}
     parent = {number: number for number in crowded.tolist()}
     held = {number: Counter({kind_of[number]: 1}) for number in parent if number in kind_of}
 

@@ -7,12 +7,24 @@
 -- A value that stands beside too many others (the phone of a store's tablet) joins nobody: the brake.
 with candidates as (
 
-    select links.identifier_no
-    from {{ ref('int_identity__links') }} as links
-    where links.record_uid in (select record_uid from {{ ref('int_run__record_identifiers') }})
+    select identifier_no
+    from {{ ref('int_identity__links') }}
+    where {{ is_new_load('_load_id') }}
     union
     select identifier_no
     from {{ ref('int_run__links_before') }}
+
+),
+
+limited_types as (
+
+    select
+        identifiers.identifier_no,
+        types.most_beside
+    from {{ ref('int_identity__identifiers') }} as identifiers
+    inner join {{ ref('int_identity__type_policy') }} as types
+        on types.identifier_type = identifiers.identifier_type and types.most_beside is not null
+    where identifiers.identifier_no in (select identifier_no from candidates)
 
 ),
 
@@ -21,13 +33,9 @@ shared as (
     select
         links.identifier_no,
         links.record_uid,
-        types.most_beside
-    from candidates
-    inner join {{ ref('int_identity__identifiers') }} as identifiers
-        on identifiers.identifier_no = candidates.identifier_no
-    inner join {{ ref('int_identity__type_policy') }} as types
-        on types.identifier_type = identifiers.identifier_type and types.most_beside is not null
-    inner join {{ ref('int_identity__links') }} as links on links.identifier_no = candidates.identifier_no
+        limited_types.most_beside
+    from limited_types
+    inner join {{ ref('int_identity__links') }} as links on links.identifier_no = limited_types.identifier_no
 
 )
 
