@@ -50,7 +50,9 @@ def over_limit(nodes: Numbers, components: Numbers, capped: Columns) -> Numbers:
         return nodes[:0]
     owner = components[positions(nodes, capped["identifier_no"])]
     kinds = int(capped["type_rank"].max()) + 1
-    pairs = owner * kinds + capped["type_rank"].astype(np.int64)  # one number for both sorts ten times as fast
+    pairs = owner * kinds + capped["type_rank"].astype(
+        np.int64
+    )  # one number for both sorts ten times as fast
     found, first, counts = np.unique(pairs, return_index=True, return_counts=True)
     crowded = np.unique(found[counts > capped["most_per_customer"][first]] // kinds)
     return nodes[np.isin(components, crowded)] if len(crowded) else nodes[:0]
