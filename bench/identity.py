@@ -140,8 +140,10 @@ def export_edges(home: Path, folder: Path) -> int:
         db.execute(f"copy (select identifier_no from {identifiers}) to '{folder}/nodes.parquet'")
         db.execute(f"""
             copy (
-                select a.identifier_key as a, b.identifier_key as b from '{folder}/edges.parquet' as edges
-                join {identifiers} as a on a.identifier_no = edges.a join {identifiers} as b on b.identifier_no = edges.b
+                select a.identifier_key as a, b.identifier_key as b
+                from '{folder}/edges.parquet' as edges
+                join {identifiers} as a on a.identifier_no = edges.a
+                join {identifiers} as b on b.identifier_no = edges.b
             ) to '{folder}/keys.parquet'
         """)
     return _one(home, "select count(distinct component_no) from intermediate.int_identity__components")

@@ -1,8 +1,8 @@
 """The other sides of P6, each in a process of its own: python -m bench.peers PEER FOLDER
 
 FOLDER holds nodes.parquet (identifier_no) and edges.parquet (a, b) as numbers, and the same edges as text, the form in
-which a lake has them, in keys.parquet (a, b). Prints seconds from the first byte read to the last label known, imports not
-counted, and how many components there are.
+which a lake has them, in keys.parquet (a, b). Prints seconds from the first byte read to the last label known, imports
+not counted, and how many components there are.
 """
 
 from __future__ import annotations

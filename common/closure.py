@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+# Importing scipy takes 0.4 s, as long as this many edges take without it (2026-11-22).
+SMALL = 100_000
+
 Numbers = npt.NDArray[np.int64]
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -25,20 +28,45 @@ def connected(nodes: Numbers, a: Numbers, b: Numbers) -> Numbers:
 
     ``nodes`` are sorted, distinct, and hold both ends of every edge.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     if not len(nodes):
         return nodes.astype(np.int64)
     # 32 bits are enough for positions, and halve what scipy carries around.
     rows, columns = positions(nodes, a).astype(np.int32), positions(nodes, b).astype(np.int32)
+    first = _first_of_few if len(rows) < SMALL else _first_of_many
+    return nodes[first(len(nodes), rows, columns)]
+
+
+def _first_of_few(size: int, rows: npt.NDArray[np.int32], columns: npt.NDArray[np.int32]) -> Numbers:
+    parent: dict[int, int] = {}
+
+    def root(position: int) -> int:
+        above = parent.get(position, position)
+        while above != position:
+            parent[position] = parent.get(above, above)
+            position, above = above, parent[position]
+        return position
+
+    for left, right in zip(rows.tolist(), columns.tolist(), strict=True):
+        older, newer = sorted((root(left), root(right)))
+        if older != newer:
+            parent[newer] = older
+    result = np.arange(size, dtype=np.int64)
+    for position in parent:
+        result[position] = root(position)
+    return result
+
+
+def _first_of_many(size: int, rows: npt.NDArray[np.int32], columns: npt.NDArray[np.int32]) -> Numbers:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     ones = np.ones(len(rows), dtype=np.int8)
-    graph = coo_array((ones, (rows, columns)), shape=(len(nodes), len(nodes)))
+    graph = coo_array((ones, (rows, columns)), shape=(size, size))
     count, labels = connected_components(graph, directed=False)
-    # Nodes are sorted, so the first one of a label is its smallest: written backwards, it is the last to be written.
+    # The first of a label is its smallest position: written backwards, it is the last to be written.
     first = np.empty(count, dtype=np.int64)
-    first[labels[::-1]] = np.arange(len(nodes) - 1, -1, -1, dtype=np.int64)
-    return nodes[first[labels]]
+    first[labels[::-1]] = np.arange(size - 1, -1, -1, dtype=np.int64)
+    return first[labels]
 
 
 def over_limit(nodes: Numbers, components: Numbers, capped: Columns) -> Numbers:
