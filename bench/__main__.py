@@ -13,33 +13,29 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+from bench.identity import p6, p6i
 from bench.ingest import CEILING_ROWS_A_SECOND, rows_per_cpu_second
-from bench.lakes import LAST_DAY, write_lake
+from bench.measure import ROUNDS, Measure
 from common.lake import Lake
 from common.settings import load_settings
+from sandbox.generate.plan import Mix, Plan
+from sandbox.generate.writer import Writer
 
-ROUNDS = 3
+LAST_DAY = dt.date(2026, 10, 31)
+P10_CUSTOMERS = 100_000
+# Five orders a buyer over two years, everybody in the register: what P2 and P3 have been measured on from the start.
+ORDERS_ONLY = Mix(
+    members=1, phones=0, orders=5, most_lines=0, identified_orders=0, coupon_uses=0, shop_orders=0, contacts=0,
+    groups=0, lives=False,
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Measure:
-    """One figure with what it is compared to and its goal."""
-
-    code: str
-    value: float
-    unit: str
-    goal: float
-    vs: str
-    n: int
-
-    def line(self) -> str:
-        """Return the measure as its one printed line."""
-        return (
-            f"{self.code} value={self.value:.3g} unit={self.unit} goal={self.goal:g} vs={self.vs} n={self.n}"
-        )
+def write_lake(lake: Lake, customers: int) -> None:
+    """Fill an empty lake with one load of members and one of their orders."""
+    Writer(lake, Plan(customers, mix=ORDERS_ONLY, last_day=LAST_DAY), lambda text: None).write_days()
 
 
 def daily_run(home: Path, day: dt.date) -> float:
@@ -55,17 +51,16 @@ def daily_run(home: Path, day: dt.date) -> float:
     return time.perf_counter() - start
 
 
-def p2(customers: int, folder: Path) -> Measure:
+def p2(asked: int | None, folder: Path) -> Measure:
     """Whole daily job that builds everything ÷ the same SQL in one plain DuckDB session."""
-    home = folder / "home"
+    customers, home = asked or 1_000_000, folder / "home"
     write_lake(Lake(home / "lake"), customers)
     whole, plain = [], []
     for round_no in range(ROUNDS):
         for path in home.glob("warehouse.duckdb*"):
             path.unlink()
-        shutil.rmtree(
-            home / "published", ignore_errors=True
-        )  # else its unchanged tables are linked, not written
+        # Else unchanged tables of the last copy would be linked, not written.
+        shutil.rmtree(home / "published", ignore_errors=True)
         whole.append(daily_run(home, LAST_DAY))
         target = home / "dbt_target" / "build"
         command = [sys.executable, "-m", "bench.plain", str(target), str(folder / f"plain{round_no}")]
@@ -78,7 +73,7 @@ def p2(customers: int, folder: Path) -> Measure:
     return Measure("P2", ratio, "ratio", 1.25, "same_sql_in_plain_duckdb", customers)
 
 
-def p3(customers: int, folder: Path) -> Measure:
+def p3(asked: int | None, folder: Path) -> Measure:
     """Seconds of a daily run in which nothing is new, in a home of 1,000 customers."""
     home = folder / "home"
     write_lake(Lake(home / "lake"), 1000)
@@ -90,22 +85,28 @@ def p3(customers: int, folder: Path) -> Measure:
     return Measure("P3", statistics.median(seconds), "seconds", 15, "absolute", 1000)
 
 
-def p10(customers: int, folder: Path) -> Measure:
+def p10(asked: int | None, folder: Path) -> Measure:
     """Rows of contacts per CPU second of ingestion ÷ the rows a second that the platform lets anybody ask for."""
-    rate, rows = rows_per_cpu_second(customers, folder, ROUNDS)
+    rate, rows = rows_per_cpu_second(asked or P10_CUSTOMERS, folder, ROUNDS)
     return Measure(
         "P10", rate / CEILING_ROWS_A_SECOND, "ratio", 1, "platform_ceiling_10000_calls_a_minute", rows
     )
 
 
-MEASURES: dict[str, Callable[[int, Path], Measure]] = {"P2": p2, "P3": p3, "P10": p10}
+MEASURES: dict[str, Callable[[int | None, Path], Measure]] = {
+    "P2": p2,
+    "P3": p3,
+    "P6": p6,
+    "P6i": p6i,
+    "P10": p10,
+}
 
 
 def main() -> None:
     """Run the asked measures and keep their lines."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=sorted(MEASURES), help="one measure instead of all")
-    parser.add_argument("--customers", type=int, default=1_000_000)
+    parser.add_argument("--customers", type=int, help="size: customers, or identifiers for P6 and P6i")
     arguments = parser.parse_args()
     record = load_settings().home / "bench.jsonl"
     record.parent.mkdir(parents=True, exist_ok=True)

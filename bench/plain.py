@@ -25,7 +25,7 @@ class _Dbt:
 
     def ref(self, name: str) -> duckdb.DuckDBPyRelation:
         """Return the relation of a model."""
-        return self._db.table(self._relations[name])
+        return self._db.query(f"from {self._relations[name]}")
 
 
 def run_plain(target: Path, folder: Path) -> int:

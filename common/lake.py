@@ -148,18 +148,24 @@ class Lake:
 
     # -- judged -------------------------------------------------------------------------------------------------
 
-    def admit(self, arrival: Arrival, *, at: dt.datetime | None = None) -> LoadReport:
+    def admit(
+        self, arrival: Arrival, *, at: dt.datetime | None = None, only_changes: bool = False
+    ) -> LoadReport:
         """Make an arrival part of the lake, whole, in one rename; return its report with the load id.
 
         The report's ``load_id`` is None when nothing was new (same records, or the same file again). ``at`` is for
         tests and generators; without it the load is stamped with the present, moved forward past the last load.
+        ``only_changes`` is for generators: a records arrival holds exactly what differs from the lake already, with
+        its delete rows, and is not compared again (which reads the arrival and every key of the stream whole).
         """
         stream, report = arrival.stream, arrival.report
         with self._locked():
             if self._knows_fingerprint(stream, report.fingerprint):
                 self.discard(arrival)
                 return _replace(report, changed=0, deleted=0)
-            if stream.holds_records:
+            if stream.holds_records and only_changes:
+                changed, deleted = _count_changes(arrival)
+            elif stream.holds_records:
                 changed, deleted = self._keep_changes(arrival)
             else:
                 changed, deleted = report.rows - report.quarantined - report.skipped, 0
@@ -323,6 +329,13 @@ anti join arrived on arrived.record_key = known.record_key
 where {complete} and known.op <> 'delete'
 order by record_key
 """
+
+
+def _count_changes(arrival: Arrival) -> tuple[int, int]:
+    with connect() as db:
+        found = db.read_parquet(arrival.parts).aggregate("op, count(*)")
+        counts = dict(found.fetchall())
+    return counts.get("upsert", 0), counts.get("delete", 0)
 
 
 def _literal(text: str) -> str:

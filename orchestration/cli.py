@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -114,6 +115,38 @@ def sandbox(context: typer.Context) -> None:
     from sandbox.__main__ import main
 
     raise typer.Exit(main(context.args))
+
+
+@app.command()
+def generate(
+    customers: Annotated[int, typer.Option(help="Customers of the made lake.")] = 100_000,
+    days: Annotated[int, typer.Option(help="Daily loads; the first one carries two years of history.")] = 3,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same lake.")] = 20_261_121,
+    home: Annotated[
+        Path | None, typer.Option(help="Home whose empty lake is filled; SIYU_HOME without it.")
+    ] = None,
+    append_day: Annotated[
+        float | None,
+        typer.Option(help="Add one more day to a made lake, on which this share of customers buys."),
+    ] = None,
+) -> None:
+    """Fill an empty lake with made customers, about 30 rows each, or add one more day to such a lake."""
+    from common.lake import Lake
+    from sandbox.generate.added import AddedDay, add_day
+    from sandbox.generate.plan import Plan
+    from sandbox.generate.writer import Writer
+
+    console = terminal()
+    lake = Lake(home.expanduser().resolve() / "lake" if home else settings_or_refuse().lake_dir)
+    try:
+        if append_day is None:
+            rows = Writer(lake, Plan(customers, days, seed=seed), console.print).write_days()
+        else:
+            share = AddedDay(append_day, moved=append_day / 10, newcomers=append_day / 20)
+            rows = add_day(lake, share, console.print)
+    except expected_errors() as error:
+        refuse(error)
+    console.print(f"{rows:,} rows in {lake.root}")
 
 
 def _end(settings: Settings, outcome: RunOutcome, console: Console) -> None:

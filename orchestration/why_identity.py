@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from common.clock import UTC
 from common.lake import instant_of
 from common.settings import Settings
 from common.warehouse import WarehouseBusyError, reading
@@ -144,8 +145,8 @@ def _number_of(db: duckdb.DuckDBPyConnection, asked: str) -> int:
 
 def _explained(db: duckdb.DuckDBPyConnection, number: int, most: int) -> Explained:
     identifiers = [
-        Identifier(no, key, kind, instant_of(load))
-        for no, key, kind, load in db.execute(_IDENTIFIERS).fetchall()
+        Identifier(no, key, kind, first.replace(tzinfo=UTC))
+        for no, key, kind, first in db.execute(_IDENTIFIERS).fetchall()
     ]
     keys = {each.identifier_no: each.identifier_key for each in identifiers}
     rows = db.execute(_EDGES).fetchall()
@@ -186,7 +187,13 @@ _BY_NUMBER = "select anchor_no from intermediate.int_identity__components where 
 # The shorter table first; it has no one of whom nothing but identifiers is known.
 _BY_ID = "select customer_no from marts.dim_customers where customer_id = ? limit 1"
 _BY_ID_OF_ALL = "select customer_no from marts.bridge_customer_identities where customer_id = ? limit 1"
-_BY_KEY = "select customer_no from marts.bridge_customer_identities where identifier_key = ? limit 1"
+# A digest is found several times as fast as the text.
+_BY_KEY = """
+select anchor_no from intermediate.int_identity__components
+where identifier_no in (
+    select identifier_no from intermediate.int_identity__identifiers where identifier_uid = md5_number(?)
+)
+"""
 _HER = """
 create temp table her as
 select identifier_no from intermediate.int_identity__components where anchor_no = $customer_no
@@ -213,7 +220,7 @@ where links.rowid in (select rowid from intermediate.int_identity__links where i
     and links.hub_no not in (from her)
 """
 _IDENTIFIERS = """
-select identifier_no, identifier_key, identifier_type, first_load_id
+select identifier_no, identifier_key, identifier_type, make_timestamp(first_load_no)
 from intermediate.int_identity__identifiers
 where identifier_no in (from her)
 order by identifier_no
@@ -247,7 +254,7 @@ select
     source_code,
     record_count
 from marts.identity_conflicts
-where conflict_kind = 'over_limit' and (customer_id = $customer_id or other_customer_id = $customer_id)
+where conflict_kind in ('over_limit', 'kept_apart') and (customer_id = $customer_id or other_customer_id = $customer_id)
 order by record_count desc, identifier_key, other_identifier_key
 """
 _BESIDE = """

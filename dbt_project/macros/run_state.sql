@@ -133,6 +133,21 @@
     {{ column }} > '{{ state.previous_load_id }}' and {{ column }} <= '{{ state.known_load_id }}'
 {%- endmacro %}
 
+{#- The same condition on a load's number (load_number()). -#}
+{% macro is_new_load_number(column) -%}
+    {%- set state = run_state() -%}
+    {%- set format = '%Y%m%dT%H%M%S%fZ' -%}
+    {%- set epoch = modules.datetime.datetime(1970, 1, 1) -%}
+    {%- set micros = [] -%}
+    {%- for load_id in (state.previous_load_id, state.known_load_id) -%}
+        {%- do micros.append(
+            ((modules.datetime.datetime.strptime(load_id, format) - epoch).total_seconds() * 1000000) | round | int
+            if load_id > '0001' else -1
+        ) -%}
+    {%- endfor -%}
+    {{ column }} > {{ micros[0] }} and {{ column }} <= {{ micros[1] }}
+{%- endmacro %}
+
 {#- Pre-hook of append-only models. -#}
 {% macro forget_all_if_rebuild() %}
     {%- if is_incremental() and run_state().is_rebuild -%}

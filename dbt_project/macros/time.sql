@@ -45,6 +45,44 @@
     (cast('1970-01-01' as date) + cast({{ day_expression }} as integer))
 {%- endmacro %}
 
+{#- A load id as a whole number that rises with it: sorts faster than the text. -#}
+{% macro load_number(load_id) -%}
+    {{ return(adapter.dispatch('load_number', 'siyu')(load_id)) }}
+{%- endmacro %}
+
+{% macro default__load_number(load_id) -%}
+    unix_micros({{ load_instant(load_id) }})
+{%- endmacro %}
+
+{% macro duckdb__load_number(load_id) -%}
+    epoch_us({{ load_instant(load_id) }})
+{%- endmacro %}
+
+{% macro instant_of_load_number(load_number) -%}
+    {{ return(adapter.dispatch('instant_of_load_number', 'siyu')(load_number)) }}
+{%- endmacro %}
+
+{% macro default__instant_of_load_number(load_number) -%}
+    timestamp_micros({{ load_number }})
+{%- endmacro %}
+
+{% macro duckdb__instant_of_load_number(load_number) -%}
+    make_timestamp({{ load_number }})
+{%- endmacro %}
+
+{#- And back to the text. -#}
+{% macro load_id_of_number(load_number) -%}
+    {{ return(adapter.dispatch('load_id_of_number', 'siyu')(load_number)) }}
+{%- endmacro %}
+
+{% macro default__load_id_of_number(load_number) -%}
+    date_format(timestamp_micros({{ load_number }}), "yyyyMMdd'T'HHmmssSSSSSS'Z'")
+{%- endmacro %}
+
+{% macro duckdb__load_id_of_number(load_number) -%}
+    strftime(make_timestamp({{ load_number }}), '%Y%m%dT%H%M%S%fZ')
+{%- endmacro %}
+
 {#- The instant a load became known, from its id. -#}
 {% macro load_instant(load_id) -%}
     {{ return(adapter.dispatch('load_instant', 'siyu')(load_id)) }}

@@ -20,6 +20,45 @@
     cast({{ json_text(column, path) }} as bigint)
 {%- endmacro %}
 
+{#- A whole number of at least 100 bits. -#}
+{% macro wide_number(expression) -%}
+    {{ return(adapter.dispatch('wide_number', 'siyu')(expression)) }}
+{%- endmacro %}
+
+{% macro default__wide_number(expression) -%}
+    cast({{ expression }} as decimal(38, 0))
+{%- endmacro %}
+
+{% macro duckdb__wide_number(expression) -%}
+    cast({{ expression }} as hugeint)
+{%- endmacro %}
+
+{#- After `with name as`: the engine should compute this once, though it is read more than once. -#}
+{% macro materialized_here() -%}
+    {{ return(adapter.dispatch('materialized_here', 'siyu')()) }}
+{%- endmacro %}
+
+{% macro default__materialized_here() -%}
+    {{ return('') }}
+{%- endmacro %}
+
+{% macro duckdb__materialized_here() -%}
+    {{ return('materialized') }}
+{%- endmacro %}
+
+{#- Whole part of a quotient; `/` gives a fraction in DuckDB and in Spark. -#}
+{% macro integer_part(dividend, divisor) -%}
+    {{ return(adapter.dispatch('integer_part', 'siyu')(dividend, divisor)) }}
+{%- endmacro %}
+
+{% macro default__integer_part(dividend, divisor) -%}
+    ({{ dividend }} div {{ divisor }})
+{%- endmacro %}
+
+{% macro duckdb__integer_part(dividend, divisor) -%}
+    ({{ dividend }} // {{ divisor }})
+{%- endmacro %}
+
 {#- One row per element of a JSON array; use as a lateral join item, gives `item` (JSON text). -#}
 {% macro json_items(column, path) -%}
     {{ return(adapter.dispatch('json_items', 'siyu')(column, path)) }}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from common import closure
 from common.closure import connected, over_limit, split
 
 EMPTY = np.empty(0, dtype=np.int64)
@@ -22,6 +23,12 @@ def oracle(nodes: list[int], edges: list[tuple[int, int]]) -> dict[int, int]:
         older, newer = sorted((root(a), root(b)))
         parent[newer] = older
     return {node: root(node) for node in nodes}
+
+
+@pytest.fixture(params=["few", "many"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways of finding components, whatever the size."""
+    monkeypatch.setattr(closure, "SMALL", 10**9 if request.param == "few" else 0)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -51,7 +51,18 @@ def happenings(runs: int) -> st.SearchStrategy[Happening]:
         kind=st.sampled_from(
             ["order"] * 5
             + ["shop_order"] * 4
-            + ["refund", "coupon", "member", "contact", "unionid", "unfollow", "join", "leave", "lines"]
+            + [
+                "refund",
+                "coupon",
+                "member",
+                "contact",
+                "unionid",
+                "unfollow",
+                "join",
+                "leave",
+                "lines",
+                "decision",
+            ]
         ),
         who=st.integers(0, PEOPLE - 1),
         day=st.integers(0, MAX_EVENT_DAY),
@@ -219,6 +230,25 @@ class _World:
                 "birthday": dt.date(1990, 1 + event.twist % 12, 3),
                 "city": "杭州",
                 "registered_at": _instant(event.day),
+                "source": "history",
+                "source_line": 1,
+            },
+        )
+
+    def _decision(self, event: Happening) -> None:
+        """A reviewer joins two buyers or keeps them apart, and may think otherwise later."""
+        left, right = sorted((event.who, event.twist))
+        if left == right:
+            return
+        self._add(
+            "identity/decisions",
+            {
+                "left_key": f"buyer_id:test:b{left}",
+                "right_key": f"buyer_id:test:b{right}",
+                "verdict": "same" if event.size % 2 else "apart",
+                "reason": None,
+                "decided_by": "reviewer",
+                "decided_at": _instant(event.day),
                 "source": "history",
                 "source_line": 1,
             },

@@ -7,35 +7,34 @@
 -- A value that stands beside too many others (the phone of a store's tablet) joins nobody: the brake.
 with candidates as (
 
-    select links.identifier_no
-    from {{ ref('int_identity__links') }} as links
-    where links.record_uid in (select record_uid from {{ ref('int_run__record_identifiers') }})
+    select identifier_no
+    from {{ ref('int_identity__links') }}
+    where {{ is_new_load('_load_id') }}
     union
     select identifier_no
     from {{ ref('int_run__links_before') }}
 
 ),
 
-shared as (
+limited_types as (
 
     select
-        links.identifier_no,
-        links.record_uid,
+        identifiers.identifier_no,
         types.most_beside
-    from candidates
-    inner join {{ ref('int_identity__identifiers') }} as identifiers
-        on identifiers.identifier_no = candidates.identifier_no
+    from {{ ref('int_identity__identifiers') }} as identifiers
     inner join {{ ref('int_identity__type_policy') }} as types
         on types.identifier_type = identifiers.identifier_type and types.most_beside is not null
-    inner join {{ ref('int_identity__links') }} as links on links.identifier_no = candidates.identifier_no
+    where identifiers.identifier_no in (select identifier_no from candidates)
 
 )
 
+-- Hubs are counted, which are people as far as a record knows: a member of a family has several identifiers beside
+-- the family's phone, and is one.
 select
-    shared.identifier_no,
-    count(distinct companions.identifier_no) as companion_count
-from shared
-inner join {{ ref('int_identity__links') }} as companions
-    on companions.record_uid = shared.record_uid and companions.identifier_no <> shared.identifier_no
-group by shared.identifier_no, shared.most_beside
-having count(distinct companions.identifier_no) > shared.most_beside
+    links.identifier_no,
+    count(distinct links.hub_no) as companion_count
+from limited_types
+inner join {{ ref('int_identity__links') }} as links on links.identifier_no = limited_types.identifier_no
+where links.hub_no <> links.identifier_no
+group by links.identifier_no, limited_types.most_beside
+having count(distinct links.hub_no) > limited_types.most_beside

@@ -135,6 +135,34 @@ group_members as (
 
 ),
 
+-- What reviewers decided of two identifiers. `same` joins them; a later `apart` takes that back, and keeps them apart
+-- whatever else would join them (int_run__components). Both are looked at again whenever somebody decides.
+decided as (
+
+    select
+        'decision|' || left_key || '|' || right_key as record_uid,
+        _load_id,
+        _row_no,
+        left_key as identifier_key
+    from {{ ref('stg_identity__decisions') }}
+    union all
+    select
+        'decision|' || left_key || '|' || right_key,
+        _load_id,
+        _row_no,
+        right_key
+    from {{ ref('stg_identity__decisions') }}
+    where verdict = 'same'
+    union all
+    select
+        'decision|' || right_key || '|' || left_key,
+        _load_id,
+        _row_no,
+        right_key
+    from {{ ref('stg_identity__decisions') }}
+
+),
+
 everything as (
 
     select 'order' as source_code, orders.* from orders
@@ -158,3 +186,5 @@ union all
 select source_code, record_uid, _load_id, _row_no, 'unionid:' || unionid from everything where unionid is not null
 union all
 select source_code, record_uid, _load_id, _row_no, 'phone_hmac:' || phone_hmac from everything where phone_hmac is not null
+union all
+select 'decision', record_uid, _load_id, _row_no, identifier_key from decided

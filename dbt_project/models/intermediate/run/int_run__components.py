@@ -1,7 +1,7 @@
 """One row per identifier looked at again: its component, and the earliest-loaded identifier of its customer (anchor).
 
 A component is what the edges join, to full closure. A customer is a component, or a part of it where a limit of the
-policy (one unionid per customer) refuses an edge.
+policy (one unionid per customer), or a reviewer, refuses an edge.
 """
 
 from common.closure import connected, over_limit, split
@@ -17,12 +17,17 @@ anti join limited on limited.identifier_no = links.identifier_no
 anti join limited as limited_hubs on limited_hubs.identifier_no = links.hub_no
 where links.hub_no <> links.identifier_no
 """
+# Two identifiers that a reviewer keeps apart are a kind of their own, of which a customer may have one.
 CAPPED = """
 select identifiers.identifier_no, types.type_rank, types.most_per_customer
 from identifiers
 inner join types on types.identifier_type = identifiers.identifier_type and types.most_per_customer is not null
 semi join nodes on nodes.identifier_no = identifiers.identifier_no
-order by identifiers.identifier_no
+union all
+select apart.identifier_no, 1000 + apart.pair_no, 1
+from apart
+semi join nodes on nodes.identifier_no = apart.identifier_no
+order by identifier_no
 """
 # The order in which edges are let in: the most trusted source, the strongest type, then the earliest loaded.
 RANKED_EDGES = """
@@ -56,10 +61,11 @@ def model(dbt, session):
         identifiers=dbt.ref("int_identity__identifiers"),
         types=dbt.ref("int_identity__type_policy"),
         sources=dbt.ref("int_identity__source_policy"),
+        apart=dbt.ref("int_identity__apart"),
     )
 
 
-def closure(session, touched, before, links, limited, identifiers, types, sources):
+def closure(session, touched, before, links, limited, identifiers, types, sources, apart):
     """Queries find relations and Arrow tables by the names they have here."""
     import pyarrow as pa
 

@@ -1,7 +1,15 @@
 {{ config(materialized='table') }}
+-- depends_on: {{ ref('int_identity__limited') }}
+-- depends_on: {{ ref('int_run__limited_before') }}
+-- depends_on: {{ ref('int_run__links_before') }}
+-- depends_on: {{ ref('int_identity__links') }}
 
 -- Identifiers whose component may differ from the previous run's: new ones, those of records that were loaded since
 -- (as they stand now and as they stood before), and the neighbours of a value that began or ceased to join nobody.
+{% if run_state().is_rebuild -%}
+select identifier_no
+from {{ ref('int_identity__identifiers') }}
+{%- else -%}
 with changed_limits as (
 
     select coalesce(limited.identifier_no, limited_before.identifier_no) as identifier_no
@@ -23,9 +31,9 @@ changed_records as (
 select identifier_no
 from {{ ref('int_run__links_before') }}
 union
-select links.identifier_no
-from {{ ref('int_identity__links') }} as links
-where links.record_uid in (select record_uid from {{ ref('int_run__record_identifiers') }})
+select identifier_no
+from {{ ref('int_identity__links') }}
+where {{ is_new_load('_load_id') }}
 union
 select links.identifier_no
 from {{ ref('int_identity__links') }} as links
@@ -33,4 +41,5 @@ inner join changed_records on changed_records.record_uid = links.record_uid
 union
 select identifier_no
 from {{ ref('int_identity__identifiers') }}
-where {{ is_new_load('first_load_id') }}
+where {{ is_new_load_number('first_load_no') }}
+{%- endif %}

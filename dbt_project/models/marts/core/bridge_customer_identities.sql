@@ -3,10 +3,21 @@
     pre_hook="{{ forget_recomputed_identities() }}", meta={'published_as': 'customer_identities'}
 ) }}
 
+-- An id is made once per customer, not once per identifier.
+with anchors as (
+
+    select
+        identifier_no,
+        {{ customer_id_of('identifier_key') }} as customer_id
+    from {{ ref('int_identity__identifiers') }}
+    where identifier_no in (select anchor_no from {{ ref('int_run__components') }})
+
+)
+
 select
     identifiers.identifier_key,
     identifiers.identifier_type,
-    {{ customer_id_of('anchors.identifier_key') }} as customer_id,
+    anchors.customer_id,
     components.anchor_no as customer_no,
     coalesce(
         identifiers.blocked_reason,
@@ -14,10 +25,10 @@ select
             when limited.identifier_no is not null then 'stands beside more than ' || types.most_beside || ' others'
         end
     ) as blocked_reason,
-    {{ load_instant('identifiers.first_load_id') }} as first_known_at
+    {{ instant_of_load_number('identifiers.first_load_no') }} as first_known_at
 from {{ ref('int_run__components') }} as components
 inner join {{ ref('int_identity__identifiers') }} as identifiers
     on identifiers.identifier_no = components.identifier_no
-inner join {{ ref('int_identity__identifiers') }} as anchors on anchors.identifier_no = components.anchor_no
+inner join anchors on anchors.identifier_no = components.anchor_no
 inner join {{ ref('int_identity__type_policy') }} as types on types.identifier_type = identifiers.identifier_type
 left join {{ ref('int_identity__limited') }} as limited on limited.identifier_no = components.identifier_no

@@ -52,6 +52,18 @@ over_limit as (
 
 ),
 
+-- Pairs of customers between whom a reviewer's verdict stands.
+kept_apart as (
+
+    select distinct
+        owners.anchor_no,
+        others.anchor_no as other_anchor_no
+    from {{ ref('int_identity__apart') }} as apart
+    inner join {{ ref('int_identity__components') }} as owners on owners.identifier_no = apart.identifier_no
+    inner join {{ ref('int_identity__components') }} as others on others.identifier_no = apart.other_no
+
+),
+
 -- Values that join nobody, and how many customers each would have made one.
 stopped as (
 
@@ -94,18 +106,22 @@ joining_nobody as (
 conflicts as (
 
     select
-        'over_limit' as conflict_kind,
-        identifier_no,
-        other_identifier_no,
-        anchor_no,
-        other_anchor_no,
+        case when kept_apart.anchor_no is null then 'over_limit' else 'kept_apart' end as conflict_kind,
+        over_limit.identifier_no,
+        over_limit.other_identifier_no,
+        over_limit.anchor_no,
+        over_limit.other_anchor_no,
         cast(null as varchar) as blocked_reason,
-        source_rank,
-        record_count,
-        joined_customer_count,
-        first_load_id,
-        last_load_id
+        over_limit.source_rank,
+        over_limit.record_count,
+        over_limit.joined_customer_count,
+        over_limit.first_load_id,
+        over_limit.last_load_id
     from over_limit
+    left join kept_apart
+        on
+            kept_apart.anchor_no = over_limit.anchor_no
+            and kept_apart.other_anchor_no = over_limit.other_anchor_no
     union all
     select
         case when blocked_reason is null then 'brake' else 'blocked_value' end,
@@ -131,6 +147,7 @@ select
     {{ customer_id_of('other_anchors.identifier_key') }} as other_customer_id,
     case conflicts.conflict_kind
         when 'over_limit' then 'one customer would have more of a type than identity_types allows'
+        when 'kept_apart' then 'a reviewer decided that the two are different people'
         when 'brake' then 'stands beside more than ' || types.most_beside || ' others'
         else conflicts.blocked_reason
     end as reason,
