@@ -174,10 +174,20 @@ class Transport:
         if problem is not None:
             raise TransportError(f"{path}: no answer ({problem}); check the network and the base URL")
         try:
-            return _answer(path, response, stale_codes)
+            return self._answer(path, response, stale_codes)
         except TooConcurrentError:
             self.in_flight.halve(limit)
             raise
+
+    def _answer(self, path: str, response: httpx.Response, stale_codes: frozenset[int]) -> dict[str, Any]:
+        """Return the answer, or raise what it says; platforms with another envelope override this."""
+        if response.status_code != httpx.codes.OK:
+            raise status_error(path, response)
+        answer = object_of(path, response)
+        code = int(answer.get("errcode") or 0)
+        if code:
+            raise error_for(path, code, str(answer.get("errmsg", "")), stale_codes=stale_codes)
+        return answer
 
 
 class _Patience:
@@ -207,9 +217,12 @@ class _Patience:
         return isinstance(error, BusyError | TooConcurrentError)
 
 
-def _answer(path: str, response: httpx.Response, stale_codes: frozenset[int]) -> dict[str, Any]:
-    if response.status_code != httpx.codes.OK:
-        raise _status_error(path, response)
+def object_of(path: str, response: httpx.Response) -> dict[str, Any]:
+    """Return the JSON object of a response.
+
+    Raises:
+        TransportError: it holds something else.
+    """
     try:
         answer = response.json()
     except ValueError:
@@ -218,13 +231,11 @@ def _answer(path: str, response: httpx.Response, stale_codes: frozenset[int]) ->
         raise TransportError(
             f"{path}: expected a JSON object, got {len(response.content)} bytes of another kind"
         )
-    code = int(answer.get("errcode") or 0)
-    if code:
-        raise error_for(path, code, str(answer.get("errmsg", "")), stale_codes=stale_codes)
     return answer
 
 
-def _status_error(path: str, response: httpx.Response) -> TransportError:
+def status_error(path: str, response: httpx.Response) -> TransportError:
+    """Return the error of an HTTP status other than 200, with whether and when to try again."""
     status, asked = response.status_code, _retry_after(response.headers.get("Retry-After", ""))
     passing = status == httpx.codes.TOO_MANY_REQUESTS or status >= 500
     wait = asked if passing and asked is not None and asked <= _LONGEST_RETRY_AFTER_SECONDS else None

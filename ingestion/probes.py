@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from common.clock import utc_now
-from ingestion.channels import compass, official_account, payments, video_account, wecom, wecom_groups
+from ingestion.channels import official_account, payments, video_account, wecom, wecom_groups
 from ingestion.platform_days import PLATFORM_ZONE
 
 LABELS = {
@@ -50,15 +50,7 @@ def _last_minute_of_aftersales(_answers: Answers) -> dict[str, Any]:
 
 
 def _yesterday(_answers: Answers) -> dict[str, Any]:
-    return _days_ago(1)
-
-
-def _day_before_yesterday(_answers: Answers) -> dict[str, Any]:
-    return {"ds": str(_days_ago(2)["ds"])}  # settled by then; this API writes the day as text
-
-
-def _days_ago(days: int) -> dict[str, Any]:
-    day = utc_now().astimezone(PLATFORM_ZONE).date() - dt.timedelta(days=days)
+    day = utc_now().astimezone(PLATFORM_ZONE).date() - dt.timedelta(days=1)
     return {"ds": int(day.strftime("%Y%m%d"))}
 
 
@@ -78,7 +70,6 @@ PROBES: dict[str, tuple[Probe, ...]] = {
     "shop": (
         Probe("orders (订单)", "POST", video_account.ORDERS, _last_minute),
         Probe("after-sales (售后)", "POST", video_account.AFTERSALES, _last_minute_of_aftersales),
-        Probe("day figures (罗盘)", "POST", compass.SHOP_DAY, _day_before_yesterday),
     ),
     "finder": (Probe("livestreams (直播)", "POST", video_account.LIVES, _yesterday),),
     "official": (Probe("followers (粉丝)", "GET", official_account.OPENIDS),),

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from common.clock import utc_now
 from common.settings import Settings
 from ingestion.api_errors import ApiError, BusyError, TokenStaleError, TransportError
-from ingestion.http import Transport, part_of
+from ingestion.http import Transport, object_of, part_of, status_error
 from ingestion.paging import PagingError
 from ingestion.readers import App, Question, Reader
 from ingestion.tokens import TokenCache
@@ -34,18 +34,10 @@ _SHORTEST = dt.timedelta(seconds=2)
 class YouzanTransport(Transport):
     """Youzan's envelope: errors stand in ``gw_err_resp``, ``error_response`` or beside ``success: false``."""
 
-    def _answer(self, path: str, response: httpx.Response) -> dict[str, Any]:
+    def _answer(self, path: str, response: httpx.Response, stale_codes: frozenset[int]) -> dict[str, Any]:
         if response.status_code != httpx.codes.OK:
-            status = response.status_code
-            raise TransportError(f"{path}: expected HTTP status 200, got {status}", retry=status >= 429)
-        try:
-            answer = response.json()
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise TransportError(
-                f"{path}: expected a JSON object, got {len(response.content)} bytes of another kind"
-            )
+            raise status_error(path, response)
+        answer = object_of(path, response)
         if (error := _error_in(answer)) is not None:
             raise _error(path, *error)
         data = answer.get("data", answer.get("response"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import duckdb
 
@@ -60,12 +61,12 @@ class DbtHome:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
-        os.environ.update(
-            SIYU_HOME=str(self.home),
-            SIYU_BUSINESS_TIMEZONE=self.zone,
-            SIYU_AS_OF=as_of,
-            SIYU_KNOWN_AT=known_at,
-        )
+        variables = {
+            "SIYU_HOME": str(self.home),
+            "SIYU_BUSINESS_TIMEZONE": self.zone,
+            "SIYU_AS_OF": as_of,
+            "SIYU_KNOWN_AT": known_at,
+        }
         common = [
             "--project-dir",
             str(DBT_PROJECT_DIR),
@@ -78,14 +79,16 @@ class DbtHome:
             "--quiet",
             "--no-use-colors",
         ]
-        if self._manifest is None:
-            parsed = dbtRunner().invoke(["parse", *common])
-            assert parsed.success, parsed.exception
-            self._manifest = parsed.result
-        try:
-            return dbtRunner(manifest=self._manifest).invoke([*arguments, *common])
-        finally:
-            DuckDBConnectionManager.close_all_connections()
+        # Only meanwhile: other tests of this process read settings from the environment.
+        with mock.patch.dict(os.environ, variables):
+            if self._manifest is None:
+                parsed = dbtRunner().invoke(["parse", *common])
+                assert parsed.success, parsed.exception
+                self._manifest = parsed.result
+            try:
+                return dbtRunner(manifest=self._manifest).invoke([*arguments, *common])
+            finally:
+                DuckDBConnectionManager.close_all_connections()
 
     def put_warehouse_aside(self, name: str) -> Path:
         """Move the warehouse away (the next run builds a new one) and return where it went."""

@@ -78,6 +78,10 @@ def environment(settings: Settings, base_url: str | None = None) -> dict[str, st
         "SIYU_ACTIVATION_MODE": settings.activation_mode,
         "SIYU_API_CALLS_PER_MINUTE": str(settings.api_calls_per_minute),
     }
+    if settings.last_day:
+        own["SIYU_LAST_DAY"] = settings.last_day.isoformat()
+    if settings.pii_key:
+        own["SIYU_PII_KEY"] = settings.pii_key.get_secret_value()
     return {**kept, **own, **(as_environment(base_url) if base_url else {})}
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pyarrow.parquet as pq
 import pytest
 import stamina
 
@@ -20,7 +19,7 @@ import ingestion.fetch
 from common.clock import UTC
 from common.lake import Lake, LoadReport
 from common.settings import Settings
-from common.streams import RECORD_COLUMNS, STREAMS
+from common.streams import STREAMS
 from expectations.verdict import Failure
 from ingestion.channels import wecom_messages
 from ingestion.windows import Window
@@ -29,6 +28,7 @@ from orchestration.pieces import Pace, SinceMark, pieces_of
 from sandbox.world import World, WorldOptions, build_world
 from tests.ingestion.sandbox_platform import Killed, Platform, content, home_at, living, platform
 from tests.orchestration.verdicts import verdict
+from tests.without_dlt import write_parts
 
 FIRST, LAST = dt.date(2017, 6, 5), dt.date(2017, 7, 20)
 KEYS = ("wecom/mass_messages", "wecom/mass_message_tasks", "wecom/group_stats")
@@ -91,13 +91,6 @@ def bring(
 def fresh(settings: Settings) -> Lake:
     shutil.rmtree(settings.home, ignore_errors=True)
     return Lake(settings.lake_dir)
-
-
-def write_parts(_settings: Settings, _stream: Any, batches: Any, payloads: Any, into: Path) -> int:
-    tables = list(batches.tables(payloads))
-    for number, table in enumerate(tables or [RECORD_COLUMNS.empty_table()]):
-        pq.write_table(table, into / f"part-{number}.parquet")
-    return batches.rows
 
 
 def test_killed_at_every_call_and_run_again_the_lake_is_the_same(
