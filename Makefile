@@ -43,7 +43,7 @@ test: install ## All tests but the long suites
 	$(BIN)/pytest -n 2 --dist loadfile -m "not long"
 
 test-long: install ## The long suites: more histories, more kills
-	SIYU_TEST_HISTORIES=25 $(BIN)/pytest -n 2 --dist loadfile
+	SIYU_TEST_HISTORIES=10 $(BIN)/pytest -n 2 --dist loadfile
 
 bench: install ## The measures; M=P3 for one, N= number of customers
 	$(BIN)/python -m bench $(if $(M),--only $(M)) $(if $(N),--customers $(N))

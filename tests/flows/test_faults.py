@@ -163,7 +163,7 @@ def test_one_fault_changes_nothing(
         assert report.rows == report.changed + report.quarantined, "received = landed + quarantined"
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 3))])
 def test_all_faults_together_change_nothing(
     seed: int, clean: Content, served: Served, tmp_path: Path
 ) -> None:
