@@ -19,7 +19,7 @@ from pyrate_limiter import Limiter, Rate
 
 from activation.contracts import MEMBER_GONE, RELATION_ENDED, ActivationError, DestinationStoppedError
 from activation.policy import WecomTagsPolicy
-from common.redact import redact
+from common.redact import keep_secret, redact
 from common.settings import Settings
 
 TOKEN_STALE = {40014, 42001, 41001}
@@ -150,6 +150,7 @@ class WecomClient:
                 ) as error:  # asking for a token changes nothing: the call itself never left
                     raise NotSentError(str(error)) from None
                 self._token = str(answer["access_token"])
+                keep_secret(self._token)
                 lifetime = float(answer.get("expires_in", 7200))
                 self._token_until = time.monotonic() + max(lifetime - _TOKEN_MARGIN_SECONDS, lifetime / 2)
             return self._token

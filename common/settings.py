@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from common.redact import keep_secret
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 
@@ -25,6 +27,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SIYU_", env_file=".env", extra="ignore", frozen=False)
 
     home: Path = Field(default=Path("var"), description="Folder that holds every store")
+    secrets_dir: Path | None = Field(
+        default=None, description="Folder with one file per secret, named like its variable"
+    )
     business_timezone: str = Field(default="Asia/Shanghai", description="Time zone of business days")
     first_day: dt.date = Field(
         default=dt.date(2026, 1, 1), description="First business day to fetch from windowed APIs"
@@ -72,7 +77,21 @@ class Settings(BaseSettings):
     payments_page_size: int = Field(
         default=100, ge=1, description="Payments a page; the platform's limit is not documented"
     )
+    wecom_callback_token: SecretStr | None = None
+    wecom_callback_aes_key: SecretStr | None = Field(
+        default=None, description="EncodingAESKey, 43 characters"
+    )
+    shop_callback_token: SecretStr | None = None
+    shop_callback_aes_key: SecretStr | None = Field(default=None, description="EncodingAESKey, 43 characters")
+    official_callback_token: SecretStr | None = None
+    official_callback_aes_key: SecretStr | None = Field(
+        default=None, description="EncodingAESKey, 43 characters"
+    )
     api_calls_per_minute: int = Field(default=2000, ge=1, description="Calls a minute to one API of one app")
+    api_calls_per_hour: int = Field(default=150_000, ge=1, description="Calls an hour to one API of one app")
+    api_quota_wait_minutes: int = Field(
+        default=0, ge=0, description="Wait so long once when a quota longer than a minute is used up; 0: fail"
+    )
 
     orders_database_url: SecretStr | None = Field(
         default=None, description="The shop's own database: postgresql:// or mysql://, with its password"
@@ -153,6 +172,13 @@ class Settings(BaseSettings):
             raise ValueError(f"SIYU_ACTIVATION_MODE: expected dry_run or live, got {value!r}")
         return value
 
+    def model_post_init(self, _context: object) -> None:
+        """Whatever is raised or logged from here on shows none of the secrets."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                keep_secret(value.get_secret_value())
+
     @cached_property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.business_timezone)
@@ -203,10 +229,26 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings anew: the environment, then ``.env`` in the working folder, then the home's file."""
+    """Read the settings anew: the environment, then ``.env`` in the working folder, then the home's file.
+
+    What stands in none of them is taken from the files of ``SIYU_SECRETS_DIR``, where that is set.
+
+    Raises:
+        ValueError: ``SIYU_SECRETS_DIR`` is no folder.
+    """
     settings = Settings()
     own = home_file(settings.home)
-    return Settings(_env_file=(own, ".env")) if own.exists() else settings  # type: ignore[call-arg]
+    files = (own, Path(".env")) if own.exists() else (Path(".env"),)
+    if own.exists():
+        settings = Settings(_env_file=files)  # type: ignore[call-arg]
+    folder = settings.secrets_dir
+    if folder is None:
+        return settings
+    if not folder.is_dir():
+        raise ValueError(
+            f"SIYU_SECRETS_DIR: expected a folder, got {folder}; mount it, or take the setting out"
+        )
+    return Settings(_env_file=files, _secrets_dir=folder)  # type: ignore[call-arg]
 
 
 def home_file(home: Path) -> Path:

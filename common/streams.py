@@ -118,6 +118,57 @@ _QUARANTINE = pa.schema(
     ]
 )
 
+# What a file says of people beside the member register, to be compared and never modelled: personal data, lake only.
+_PEOPLE = pa.schema(
+    [
+        ("buyer_id", pa.string()),
+        ("buyer_source", pa.string()),
+        ("name", pa.string()),  # whole name, where the file does not split it
+        ("given_name", pa.string()),
+        ("family_name", pa.string()),
+        ("gender", pa.string()),  # male, female, unknown
+        ("birthday", pa.string()),  # as written: 2026-02-31 is wrong, and yet it tells people apart
+        ("street_number", pa.string()),
+        ("address", pa.string()),
+        ("address_more", pa.string()),
+        ("city", pa.string()),
+        ("postcode", pa.string()),
+        ("province", pa.string()),
+        ("phone", pa.string()),
+        ("phone_hmac", pa.string()),
+        ("source", pa.string()),
+        ("source_line", pa.int64()),
+    ]
+)
+
+# Pairs of identifiers that may be one person: ids, odds and names of fields, never a value of a field.
+_SUGGESTIONS = pa.schema(
+    [
+        ("pair_id", pa.string()),
+        ("left_key", pa.string()),  # as type:value, the smaller of the two
+        ("right_key", pa.string()),
+        ("match_probability", pa.float64()),
+        ("match_weight", pa.float64()),  # log2 of the odds
+        ("agreed_fields", pa.string()),  # JSON lists of field names
+        ("similar_fields", pa.string()),
+        ("differing_fields", pa.string()),
+        ("source", pa.string()),  # library and digest of the model
+    ]
+)
+
+_DECISIONS = pa.schema(
+    [
+        ("left_key", pa.string()),  # as type:value, in any order
+        ("right_key", pa.string()),
+        ("verdict", pa.string()),  # same, apart
+        ("reason", pa.string()),
+        ("decided_by", pa.string()),
+        ("decided_at", pa.timestamp("us")),  # UTC
+        ("source", pa.string()),
+        ("source_line", pa.int64()),
+    ]
+)
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -181,15 +232,18 @@ _WECOM = (
     _records("wecom", "moment_tasks", "moment_id", "userid", windowed=True, **_MOMENTS),
     _records("wecom", "moment_sends", "moment_id", "userid", "external_userid", windowed=True, **_MOMENTS),
     _records("wecom", "moment_interactions", *_INTERACTION, windowed=True, **_MOMENTS),
+    _records("wecom", "events", "event_id"),
 )
 _VIDEO_ACCOUNT = (
     _records("video_account", "lives", "export_id", windowed=True),
-    _records("video_account", "shop_orders", "order_id", windowed=True),
-    _records("video_account", "aftersales", "after_sale_order_id", windowed=True),
+    # A brand's first fetch of years survives a crash; a day's is one piece.
+    _records("video_account", "shop_orders", "order_id", windowed=True, piece_days=122),
+    _records("video_account", "aftersales", "after_sale_order_id", windowed=True, piece_days=122),
     _records("video_account", "leads", "lead_id"),
     _records("video_account", "shop_days", "ds", windowed=True),
     _records("video_account", "finder_days", "ds", "seller_id", windowed=True),
     _records("video_account", "coupons", "coupon_id"),
+    _records("video_account", "events", "event_id"),
 )
 _MINIPROGRAM = (
     Stream("miniprogram", "orders", _ORDERS),
@@ -199,7 +253,10 @@ _MINIPROGRAM = (
     _records("miniprogram", "payments", "transaction_id", windowed=True),
     _records("miniprogram", "youzan_trades", "order_info.tid", windowed=True),
 )
-_OFFICIAL_ACCOUNT = (_records("official_account", "followers", "openid", complete=True),)
+_OFFICIAL_ACCOUNT = (
+    _records("official_account", "followers", "openid", complete=True),
+    _records("official_account", "events", "event_id"),
+)
 _STORE = (
     Stream("store", "orders", _ORDERS),
     Stream("store", "order_lines", _ORDER_LINES),
@@ -216,7 +273,14 @@ _ALL = (
     Stream("quarantine", "rows", _QUARANTINE),
 )
 
-STREAMS: dict[str, Stream] = {stream.key: stream for stream in _ALL}
+# What people and the matcher say of identities. No API brings it, so it is no channel of the daily job.
+_IDENTITY = (
+    Stream("identity", "people", _PEOPLE),
+    Stream("identity", "suggestions", _SUGGESTIONS),
+    Stream("identity", "decisions", _DECISIONS),
+)
+
+STREAMS: dict[str, Stream] = {stream.key: stream for stream in (*_ALL, *_IDENTITY)}
 CHANNELS: tuple[str, ...] = (
     "video_account", "miniprogram", "wecom", "official_account", "store", "personal_wechat"
 )  # fmt: skip
@@ -228,7 +292,7 @@ def streams_of(channel: str) -> list[Stream]:
     Raises:
         KeyError: no such channel.
     """
-    found = [stream for stream in _ALL if stream.channel == channel]
+    found = [stream for stream in STREAMS.values() if stream.channel == channel]
     if not found:
         raise KeyError(f"unknown channel {channel!r}; known: {', '.join(CHANNELS)}")
     return found

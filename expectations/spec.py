@@ -109,14 +109,19 @@ def load_suite(name: str, suites_dir: Path = SUITES_DIR) -> Suite:
     path = suites_dir / f"{name}.yml"
     if not path.exists():
         raise SuiteError(f"no suite {name!r}: expected {path}; known: {', '.join(suite_names(suites_dir))}")
-    content = _read(path)
-    if base := content.pop("base", None):
-        shared = _read(path.with_name(f"{base}.yml")).get("expectations") or []
-        content["expectations"] = [*shared, *(content.get("expectations") or [])]
+    content = _with_base(path)
     try:
         return Suite(name=name, **content)
     except (ValidationError, TypeError) as error:
         raise SuiteError(f"{path}: {_first_problem(error)}; mend the file") from error
+
+
+def _with_base(path: Path) -> dict[str, Any]:
+    content = _read(path)
+    if base := content.pop("base", None):
+        shared = _with_base(path.with_name(f"{base}.yml")).get("expectations") or []
+        content["expectations"] = [*shared, *(content.get("expectations") or [])]
+    return content
 
 
 def _read(path: Path) -> dict[str, Any]:

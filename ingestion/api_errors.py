@@ -12,23 +12,34 @@ _TRACE = re.compile(
 )
 
 
+_CALLER_IP = re.compile(r"\bip:?\s*((?:\d{1,3}\.){3}\d{1,3}|[0-9a-f:]*:[0-9a-f:]+)", re.I)
+
+
 class ApiError(RuntimeError):
-    """The server answered with an errcode. ``api`` is the path, never the full URL."""
+    """The server answered with an errcode. ``api`` is the path, never the full URL.
+
+    ``caller_ip`` is the address the server saw us come from, where it says so.
+    """
 
     advice = "see the platform's errcode list"
 
     def __init__(self, api: str, code: int, message: str) -> None:
         self.api, self.code = api, code
+        ip = _CALLER_IP.search(message)
+        self.caller_ip = ip.group(1) if ip else None
         self.message = redact(_TRACE.sub("", message)).strip()
         super().__init__(f"{api}: errcode {code} ({self.message}); {self.advice}")
 
 
 class TransportError(RuntimeError):
-    """The call did not come back with a readable answer. Carries no URL: tokens travel in URLs."""
+    """The call did not come back with a readable answer. Carries no URL: tokens travel in URLs.
 
-    def __init__(self, message: str, *, retry: bool = True) -> None:
+    ``wait_seconds`` is what the server asked to wait (``Retry-After``), None when it did not say.
+    """
+
+    def __init__(self, message: str, *, retry: bool = True, wait_seconds: float | None = None) -> None:
         super().__init__(message)
-        self.retry = retry
+        self.retry, self.wait_seconds = retry, wait_seconds
 
 
 class TokenStaleError(ApiError):
@@ -50,9 +61,12 @@ class BusyError(ApiError):
 
 
 class RateLimitedError(ApiError):
-    """A quota of a minute or more is used up; retried after the block has passed."""
+    """A quota of a minute or more is used up; retried after a minute's block has passed."""
 
-    advice = "lower SIYU_API_CALLS_PER_MINUTE, or run again later"
+    advice = (
+        "the quota of an hour or a day may be used up: run again later, lower SIYU_API_CALLS_PER_MINUTE, or let "
+        "runs wait an hour (SIYU_API_QUOTA_WAIT_MINUTES=60)"
+    )
 
 
 class TooConcurrentError(ApiError):

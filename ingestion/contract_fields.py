@@ -9,6 +9,7 @@ Kind = Literal["id", "text", "money", "count", "instant", "date", "choice", "pho
 
 ORDER_STATUSES = ("paid", "completed", "cancelled", "refunded")
 GENDERS = ("male", "female", "unknown")
+VERDICTS = ("same", "apart")
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,34 @@ _CONTACTS = FileContract(
     lines={},
 )
 
+_PEOPLE = FileContract(
+    fields={
+        "buyer_id": _field("id", "buyer_id", required=True),
+        "phone": _field("phone", "phone"),
+        "gender": _field("choice", "gender", choices=GENDERS),
+        "birthday": _field("id", "birthday"),
+        "street_number": _field("id", "street_number"),
+        "postcode": _field("id", "postcode"),
+        **{
+            name: _field("text", name)
+            for name in ("name", "given_name", "family_name", "address", "address_more", "city", "province")
+        },
+    },
+    lines={},
+)
+
+_DECISIONS = FileContract(
+    fields={
+        "left_key": _field("id", "left_key", required=True),
+        "right_key": _field("id", "right_key", required=True),
+        "verdict": _field("choice", "verdict", required=True, choices=VERDICTS),
+        "reason": _field("text", "reason"),
+        "decided_by": _field("text", "decided_by", required=True),
+        "decided_at": _field("instant", "decided_at", required=True),
+    },
+    lines={},
+)
+
 FILE_CONTRACTS: dict[str, FileContract] = {
     "miniprogram/orders": _ORDERS,
     "miniprogram/order_lines": _ORDER_LINES,
@@ -116,6 +145,8 @@ FILE_CONTRACTS: dict[str, FileContract] = {
     "store/order_lines": _ORDER_LINES,
     "store/members": _MEMBERS,
     "personal_wechat/contacts": _CONTACTS,
+    "identity/people": _PEOPLE,
+    "identity/decisions": _DECISIONS,
 }
 
 # An order row that is one line of an order may leave these to the sum over its lines.

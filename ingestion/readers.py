@@ -60,6 +60,10 @@ class App:
         account, secret, base_url = (
             getattr(settings, name) for name in (self.account, self.secret, self.base_url)
         )
-        return self.connect(
-            base_url, account, secret, calls_per_minute=settings.api_calls_per_minute, **options
-        )
+        limits = {
+            "calls_per_minute": settings.api_calls_per_minute,
+            "calls_per_hour": settings.api_calls_per_hour,
+            "quota_wait_minutes": settings.api_quota_wait_minutes,
+            "limits_dir": settings.home / "limits",
+        }
+        return self.connect(base_url, account, secret, **{**limits, **options})

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
 from common.canonical import canonical_hash, with_exact_ids
@@ -18,6 +20,7 @@ from common.pii import phone_hmac
 from common.streams import RECORD_COLUMNS, STREAMS, Stream
 
 _BATCH = 1000
+_KEY_TYPES = (str, int)
 
 _PHONES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "wecom/contacts": lambda payload: payload["follow_info"].get("remark_mobiles") or [],
@@ -48,6 +51,8 @@ class RecordBatches:
         self.rows = 0
         self.refused: list[dict[str, Any]] = []
         self._stream, self._source, self._pii_key = stream, source, pii_key
+        # Looked up here once: what stands in _row is done for every record of every load.
+        self._stream_key, self._phones = stream.key, _PHONES.get(stream.key)
 
     def tables(self, payloads: Iterable[Any]) -> Iterator[pa.Table]:
         """Yield the readable payloads as tables of up to 1,000 rows; ``Refused`` ones are no rows."""
@@ -72,13 +77,9 @@ class RecordBatches:
         return table
 
     def _row(self, payload: Any) -> dict[str, Any]:
-        key = record_key(self._stream.key, payload)
+        key = record_key(self._stream_key, payload)
         payload = with_exact_ids(payload)
-        text = json.dumps(payload, ensure_ascii=False)
-        try:
-            (key + text).encode()
-        except UnicodeEncodeError as error:
-            raise UnreadableRecordError("expected valid Unicode, got a lone surrogate") from error
+        text = _text_of(payload)
         return {
             "record_key": key,
             "op": "upsert",
@@ -89,10 +90,12 @@ class RecordBatches:
         }
 
     def _phone_hmacs(self, payload: dict[str, Any]) -> str | None:
-        phones = _PHONES.get(self._stream.key)
-        if phones is None:
+        if self._phones is None:
             return None
-        hmacs = [phone_hmac(str(phone), self._pii_key) for phone in phones(payload)]
+        phones = self._phones(payload)
+        if not phones:
+            return "[]"
+        hmacs = [phone_hmac(str(phone), self._pii_key) for phone in phones]
         return json.dumps(sorted({each for each in hmacs if each}))
 
     def _refuse(self, number: int, payload: Any, reason: str) -> None:
@@ -115,11 +118,11 @@ def record_key(stream_key: str, payload: Any) -> str:
         UnreadableRecordError: the payload is no object, or a part of the key is missing or empty.
     """
     parts = []
-    for path in STREAMS[stream_key].key_paths:
+    for path, names in _key_names(stream_key):
         value = payload
-        for name in path.split("."):
+        for name in names:
             value = value.get(name) if isinstance(value, dict) else None
-        if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
+        if not isinstance(value, _KEY_TYPES) or isinstance(value, bool) or value == "":
             raise UnreadableRecordError(f"expected the key {path}, got {type(value).__name__}")
         parts.append(str(value))
     return "|".join(parts)
@@ -132,3 +135,21 @@ def lead_answers(payload: dict[str, Any]) -> list[str]:
     """
     typed = [each.get("value") for each in payload.get("leads_data") or [] if isinstance(each, dict)]
     return [str(value) for value in [payload.get("phone"), *typed] if isinstance(value, str | int) and value]
+
+
+@cache
+def _key_names(stream_key: str) -> list[tuple[str, list[str]]]:
+    return [(path, path.split(".")) for path in STREAMS[stream_key].key_paths]
+
+
+def _text_of(payload: Any) -> str:
+    try:
+        return orjson.dumps(payload).decode()
+    except TypeError:
+        pass  # a number beyond 64 bits, which it does not write, or a lone surrogate, which nobody may
+    text = json.dumps(payload, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UnreadableRecordError("expected valid Unicode, got a lone surrogate") from error
+    return text

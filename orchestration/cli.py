@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli_activation import add_activation_commands
+from orchestration.cli_channels import add_channel_commands
+from orchestration.cli_identity import add_identity_commands
 from orchestration.cli_lake import gate_app, ingest_app
 from orchestration.terminal import EXIT_FAILED, expected_errors, refuse, settings_or_refuse, terminal
 
@@ -27,6 +29,8 @@ app = typer.Typer(
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(gate_app, name="gate")
 add_activation_commands(app)
+add_channel_commands(app)
+add_identity_commands(app)
 
 Day = Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Business day, like 2026-11-20.")]
 

@@ -6,7 +6,7 @@ import dagster as dg
 
 from common.settings import Settings, load_settings
 from orchestration.assets.activate import activation_assets
-from orchestration.assets.ingest import ingest_assets, quarantine_spec
+from orchestration.assets.ingest import identity_specs, ingest_assets, quarantine_spec
 from orchestration.assets.published import published_asset
 from orchestration.assets.warehouse import table_keys, warehouse_assets
 from orchestration.automation import automation
@@ -25,6 +25,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             quarantine_spec(),
+            *identity_specs(),
             *ingest_assets(settings, daily_partitions(settings)),
             warehouse_assets(settings, manifest),
             *activation_assets(settings, segments),

@@ -25,6 +25,8 @@ def settings_or_refuse() -> Settings:
     except ValidationError as error:
         found = [f"SIYU_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
         refuse(ValueError("; ".join(found)))
+    except ValueError as error:
+        refuse(error)
 
 
 def terminal() -> Console:

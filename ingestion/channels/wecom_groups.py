@@ -18,10 +18,11 @@ from common.lake import Lake
 from common.streams import STREAMS
 from ingestion.api_errors import TooLargeError
 from ingestion.channels.wecom import staff
-from ingestion.channels.wecom_stats import PLATFORM_ZONE, midnight
+from ingestion.channels.wecom_stats import midnight
 from ingestion.http import Transport, part_of
 from ingestion.known import living_payloads, living_rows, living_values
 from ingestion.paging import chunks, each_in_parallel, pages_by_cursor
+from ingestion.platform_days import PLATFORM_ZONE
 from ingestion.readers import Question, Reader
 
 GROUPS = "/cgi-bin/externalcontact/groupchat/list"

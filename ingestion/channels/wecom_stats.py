@@ -10,7 +10,6 @@ import datetime as dt
 import logging
 from collections.abc import Iterator
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from common.streams import STREAMS
 from ingestion.api_errors import MemberGoneError
@@ -18,6 +17,7 @@ from ingestion.channels.wecom import staff
 from ingestion.http import Transport
 from ingestion.known import living_values
 from ingestion.paging import chunks, each_in_parallel, pages_by_offset
+from ingestion.platform_days import PLATFORM_ZONE
 from ingestion.readers import Question, Reader
 from ingestion.windows import Window
 
@@ -25,7 +25,6 @@ OWNERS = "/cgi-bin/externalcontact/groupchat/statistic"
 GROUP_DAYS = "/cgi-bin/externalcontact/groupchat/statistic_group_by_day"
 BEHAVIOR = "/cgi-bin/externalcontact/get_user_behavior_data"
 
-PLATFORM_ZONE = ZoneInfo("Asia/Shanghai")
 # "30 days" with both ends counted: one more would be refused.
 DAYS_A_CALL = 30
 _OWNERS_A_CALL = 100

@@ -43,6 +43,17 @@ def quarantine_spec() -> dg.AssetSpec:
     )
 
 
+def identity_specs() -> list[dg.AssetSpec]:
+    """Return the streams that reviewers and the matcher write by command; no step of the daily job brings them."""
+    return [
+        dg.AssetSpec(
+            raw_key(stream), group_name="identity", kinds={"parquet"}, description=_IDENTITY[stream.name]
+        )
+        for stream in streams_of("identity")
+        if stream.name in _IDENTITY
+    ]
+
+
 def _channel_assets(
     settings: Settings, channel: str, partitions: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
@@ -111,3 +122,7 @@ def _materialized(
 
 
 _SHAPE = {True: "Every state", False: "Every version"}
+_IDENTITY = {
+    "decisions": "Reviewers' verdicts on pairs of identifiers, by `siyu review` or from a file.",
+    "suggestions": "Pairs of identifiers that may be one person, by `siyu suggest identities`.",
+}

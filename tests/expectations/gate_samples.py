@@ -159,6 +159,32 @@ PAYMENT = {
     "order_state": 2,
 }
 
+EVENT = {
+    "event_id": "5c" * 20,
+    "received_at": "2026-11-20T08:00:01.000001+00:00",
+    "message": {
+        "CreateTime": "1736340300",
+        "MsgType": "event",
+        "Event": "change_external_contact",
+        "ChangeType": "del_follow_user",
+        "UserID": "liwei",
+        "ExternalUserID": "wmKx8CBgAAa1",
+    },
+    "raw": "<xml/>",
+}
+SHOP_EVENT = {
+    **EVENT,
+    "message": {
+        "CreateTime": 1736340300,
+        "Event": "channels_ec_order_pay",
+        "order_info": {"order_id": "3724561098761234432", "pay_time": "1736340299"},
+    },
+}
+OFFICIAL_EVENT = {
+    **EVENT,
+    "message": {"CreateTime": "1736340300", "Event": "subscribe", "FromUserName": "oOfficial1"},
+}
+
 _PAYLOADS: dict[str, tuple[list[dict[str, Any]], Any]] = {
     "wecom/staff": ([{"userid": "liwei"}, {"userid": "store_hz.003@x"}], lambda p: p["userid"]),
     "wecom/corp_tags": ([CORP_TAG], lambda p: p["id"]),
@@ -169,6 +195,9 @@ _PAYLOADS: dict[str, tuple[list[dict[str, Any]], Any]] = {
     "wecom/groups": ([GROUP], lambda p: p["chat_id"]),
     "video_account/lives": ([LIVE], lambda p: p["export_id"]),
     "video_account/shop_orders": ([SHOP_ORDER], lambda p: p["order_id"]),
+    "wecom/events": ([EVENT], lambda p: p["event_id"]),
+    "official_account/events": ([OFFICIAL_EVENT], lambda p: p["event_id"]),
+    "video_account/events": ([SHOP_EVENT], lambda p: p["event_id"]),
     "video_account/aftersales": ([AFTERSALE], lambda p: p["after_sale_order_id"]),
     "video_account/leads": ([LEAD], lambda p: p["lead_id"]),
     "video_account/shop_days": ([SHOP_DAY], lambda p: p["ds"]),
@@ -231,6 +260,35 @@ _TABLE_ROWS: dict[str, dict[str, Any]] = {
         "phone_hmac": HASH,
         "added_at": PAID_AT,
         "source": "contacts.csv",
+    },
+    "identity/people": {
+        "buyer_id": "p1",
+        "buyer_source": "stall",
+        "name": "王芳",
+        "birthday": "1990-02-31",
+        "address": "文三路",
+        "phone": PHONE,
+        "phone_hmac": HASH,
+        "source": "people.csv",
+    },
+    "identity/suggestions": {
+        "pair_id": "p0123456789ab",
+        "left_key": "buyer_id:shop:b1",
+        "right_key": "buyer_id:stall:p1",
+        "match_probability": 0.97,
+        "match_weight": 5.0,
+        "agreed_fields": '["name", "birthday"]',
+        "similar_fields": "[]",
+        "differing_fields": '["city"]',
+        "source": "splink",
+    },
+    "identity/decisions": {
+        "left_key": "buyer_id:stall:p1",
+        "right_key": "buyer_id:shop:b1",
+        "verdict": "same",
+        "decided_by": "reviewer",
+        "decided_at": PAID_AT,
+        "source": "decisions.csv",
     },
 }
 _TABLE_ROWS |= {

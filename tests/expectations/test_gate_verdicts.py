@@ -84,6 +84,8 @@ COUPONS, FOLLOWERS = "video_account/coupons", "official_account/followers"
 PAYMENTS = "miniprogram/payments"
 TRADES, FRIENDS = "miniprogram/youzan_trades", "personal_wechat/contacts"
 
+PEOPLE, PAIRS, VERDICTS = "identity/people", "identity/suggestions", "identity/decisions"
+
 CRITICAL: list[tuple[str, Callable[[], Rows], str]] = [
     (CONTACTS, nested(CONTACTS, "external_contact.external_userid", None), "external_userid"),
     (CONTACTS, nested(CONTACTS, "follow_info.userid", None), "staff member"),
@@ -157,6 +159,15 @@ CRITICAL: list[tuple[str, Callable[[], Rows], str]] = [
     (FRIENDS, changed(FRIENDS, contact_id=" "), "merge strangers"),
     (FRIENDS, changed(FRIENDS, phone_hmac=samples.PHONE), "never a phone"),
     ("store/orders", changed("store/orders", amount_fen=10**10), "100 million"),
+    (PEOPLE, changed(PEOPLE, phone_hmac=samples.PHONE), "never a phone"),
+    (PAIRS, changed(PAIRS, left_key="buyer_id:z:1"), "one way only"),
+    (PAIRS, changed(PAIRS, agreed_fields='["王芳"]'), "what stands in them may not"),
+    (PAIRS, changed(PAIRS, match_probability=1.5), "cannot be weighed"),
+    (VERDICTS, changed(VERDICTS, verdict="maybe"), "its withdrawal"),
+    (VERDICTS, changed(VERDICTS, left_key=samples.PHONE), "type:value"),
+    (VERDICTS, changed(VERDICTS, left_key=f"phone:{samples.PHONE}"), "keyed hash"),
+    (VERDICTS, changed(VERDICTS, right_key="buyer_id:stall:p1"), "two identifiers"),
+    (VERDICTS, changed(VERDICTS, decided_by=None), "answers for"),
 ]
 
 ADVISORY: list[tuple[str, Callable[[], Rows], str]] = [

@@ -12,6 +12,7 @@ import pytest
 import stamina
 from pydantic import SecretStr
 
+import ingestion.http
 from common.lake import Arrival, Lake
 from common.settings import Settings
 from ingestion.http import wechat_transport
@@ -49,7 +50,9 @@ def lake(settings: Settings) -> Lake:
 
 
 @pytest.fixture
-def no_waiting():
+def no_waiting(monkeypatch):
+    """Retries at once; a block of a minute lasts no time (tests/ingestion/test_pace.py measures it)."""
+    monkeypatch.setattr(ingestion.http, "MINUTE_BLOCK_SECONDS", 0.0)
     with stamina.set_testing(True, attempts=4):
         yield
 

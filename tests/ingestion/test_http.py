@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import datetime as dt
+import email.utils
 import json
 import logging
 import threading
@@ -11,8 +13,12 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+import ingestion.http
+from common.clock import utc_now
 from ingestion import api_errors as errors
-from ingestion.http import InFlight, wechat_transport, wecom_transport
+from ingestion import refusals
+from ingestion.http import wechat_transport, wecom_transport
+from ingestion.pace import InFlight, Pace
 from ingestion.paging import PagingError, each_in_parallel, pages_by_cursor, pages_by_next_key
 from tests.ingestion.conftest import SECRET, TOKEN
 
@@ -49,14 +55,9 @@ class FakeApi:
         options = {"calls_per_minute": 1_000_000, "http_transport": httpx.MockTransport(self), **options}
         return wecom_transport("https://api.invalid", "ww1", SecretStr(SECRET), **options)
 
-    def wechat(self):
-        return wechat_transport(
-            "https://api.invalid",
-            "wx1",
-            SecretStr(SECRET),
-            calls_per_minute=1_000_000,
-            http_transport=httpx.MockTransport(self),
-        )
+    def wechat(self, **options):
+        options = {"calls_per_minute": 1_000_000, "http_transport": httpx.MockTransport(self), **options}
+        return wechat_transport("https://api.invalid", "wx1", SecretStr(SECRET), **options)
 
 
 def failing(code, *, times):
@@ -108,6 +109,52 @@ def test_a_wrong_wecom_secret_is_asked_with_once():
     assert api.calls == {"gettoken": 1}
 
 
+def test_many_threads_ask_with_a_wrong_secret_once():
+    api = FakeApi(gettoken=failing(40001, times=99), thing=lambda _b, _n: OK)
+
+    def refused(_n):
+        with pytest.raises(errors.CredentialError):
+            transport.get("/x/thing")
+
+    with api.wecom() as transport:
+        list(each_in_parallel(refused, range(20), workers=8))
+    assert api.calls == {"gettoken": 1}
+
+
+@pytest.mark.parametrize("code", [40001, 40013, 40125])
+def test_a_wrong_secret_of_the_other_host_is_no_stale_token(code):
+    api = FakeApi(stable_token=failing(code, times=99), thing=lambda _b, _n: OK)
+    with api.wechat() as transport, pytest.raises(errors.CredentialError, match="not retried"):
+        transport.post("/x/thing", {})
+    assert api.calls == {"stable_token": 1}
+
+
+def test_a_refused_secret_is_not_asked_with_again_until_it_or_the_hour_changes(tmp_path, monkeypatch):
+    api = FakeApi(gettoken=failing(40001, times=2), thing=lambda _b, _n: OK)
+
+    def refused(match, **options):
+        wanted = pytest.raises(errors.CredentialError, match=match)
+        with api.wecom(limits_dir=tmp_path, **options) as transport, wanted:
+            transport.get("/x/thing")
+
+    refused("errcode 40001")
+    refused("not asked again for 15 min")
+    refused("not asked again for 15 min")
+    assert api.calls["gettoken"] == 1
+    with wecom_transport(
+        "https://api.invalid", "ww1", SecretStr("another"), limits_dir=tmp_path,
+        http_transport=httpx.MockTransport(api),
+    ) as other, pytest.raises(errors.CredentialError, match="errcode 40001"):  # fmt: skip
+        other.get("/x/thing")
+    assert api.calls["gettoken"] == 2
+    now = utc_now()
+    monkeypatch.setattr(refusals, "utc_now", lambda: now + dt.timedelta(minutes=16))
+    api.answers.pop("gettoken")
+    with api.wecom(limits_dir=tmp_path) as transport:
+        assert transport.get("/x/thing") == OK
+    assert SECRET not in "".join(path.name + path.read_text(errors="replace") for path in tmp_path.iterdir())
+
+
 def test_40001_means_a_stale_token_on_the_other_host_and_a_same_token_is_forced_away():
     given = []
 
@@ -122,14 +169,78 @@ def test_40001_means_a_stale_token_on_the_other_host_and_a_same_token_is_forced_
     assert [token for token in api.tokens_seen if token] == ["same", "forced"]
 
 
-@pytest.mark.parametrize(("code", "kind"), [(-1, errors.BusyError), (45009, errors.RateLimitedError)])
-def test_passing_trouble_is_retried_and_lasting_trouble_raised(code, kind):
+@pytest.mark.parametrize(
+    ("code", "kind", "calls"),
+    [(-1, errors.BusyError, 4), (45009, errors.RateLimitedError, 3), (45033, errors.TooConcurrentError, 4)],
+)
+def test_passing_trouble_is_retried_and_lasting_trouble_raised(code, kind, calls):
     api = FakeApi(thing=failing(code, times=2), other=failing(code, times=99))
     with api.wecom() as transport:
         assert transport.get("/x/thing")["n"] == 3
         with pytest.raises(kind):
             transport.get("/x/other")
-    assert api.calls["other"] == 4
+    assert api.calls["other"] == calls
+
+
+def test_an_hours_quota_is_waited_for_once_and_only_if_asked(monkeypatch):
+    blocked = []
+    monkeypatch.setattr(Pace, "block", lambda _self, seconds: blocked.append(seconds))
+    monkeypatch.setattr(ingestion.http, "MINUTE_BLOCK_SECONDS", 61.0)
+    api = FakeApi(thing=failing(45009, times=99), day=failing(45011, times=3))
+    with (
+        api.wecom() as transport,
+        pytest.raises(errors.RateLimitedError, match="SIYU_API_QUOTA_WAIT_MINUTES=60"),
+    ):
+        transport.get("/x/thing")
+    assert blocked == [61.0, 61.0]
+    blocked.clear()
+    with api.wecom(quota_wait_minutes=60) as transport:
+        with pytest.raises(errors.RateLimitedError):
+            transport.get("/x/thing")
+        assert blocked == [61.0, 61.0, 3601.0]
+        assert transport.get("/x/day")["n"] == 4
+
+
+def test_retry_after_is_kept_to_and_a_long_one_ends_the_call(monkeypatch):
+    blocked = []
+    monkeypatch.setattr(Pace, "block", lambda _self, seconds: blocked.append(seconds))
+    in_a_minute = email.utils.format_datetime(utc_now() + dt.timedelta(seconds=60), usegmt=True)
+
+    def busy(status, retry_after):
+        headers = {"Retry-After": retry_after}
+        return lambda _b, n: httpx.Response(status, headers=headers) if n < 2 else OK
+
+    api = FakeApi(
+        seconds=busy(429, "7"), date=busy(503, in_a_minute), long=busy(503, "3600"), odd=busy(502, "soon"),
+        no=busy(404, "7"),
+    )  # fmt: skip
+    with api.wecom() as transport:
+        for name in ("seconds", "date", "odd"):
+            assert transport.get(f"/x/{name}") == OK
+        assert blocked == [7.0, pytest.approx(60, abs=3)]
+        with pytest.raises(errors.TransportError, match="got 503 and to wait 3600 s"):
+            transport.get("/x/long")
+        with pytest.raises(errors.TransportError, match="got 404"):
+            transport.get("/x/no")
+    assert (api.calls["long"], api.calls["no"]) == (1, 1)
+
+
+def test_calls_refused_together_halve_the_concurrency_once():
+    barrier = threading.Barrier(4)
+
+    def thing(_body, number):
+        if number <= 4:
+            barrier.wait(5)
+            return {"errcode": 45033, "errmsg": "concurrent"}
+        return OK
+
+    api = FakeApi(thing=thing)
+    with api.wecom() as transport:
+        list(each_in_parallel(lambda n: transport.post("/x/thing", {"n": n}), range(4)))
+        assert transport.in_flight.limit == 2
+        transport.in_flight.halve(2)
+        transport.in_flight.halve(1)
+        assert transport.in_flight.limit == 1
 
 
 def test_too_many_in_flight_halves_the_concurrency():
@@ -214,10 +325,44 @@ def test_the_pace_is_kept():
     began = time.monotonic()
     with api.wecom(calls_per_minute=600) as transport:
         transport.tokens.get()
-        # A bucket of 600 is drained by 600 calls; the next ten come at ten a second.
-        for _ in range(610):
+        # A tenth of 600 may come at once; the next ten come at nine a second.
+        for _ in range(70):
             transport.get("/paced/thing")
-    assert time.monotonic() - began > 0.5
+    assert time.monotonic() - began > 0.9
+
+
+def test_urls_are_kept_only_where_they_come_again():
+    asked = []
+
+    def thing(_body, _n):
+        return OK
+
+    api = FakeApi(thing=thing)
+    keep = api.__call__
+
+    def watch(request):
+        asked.append(str(request.url))
+        return keep(request)
+
+    with api.wecom(http_transport=httpx.MockTransport(watch)) as transport:
+        for person in ("wm 1&x=2", "wm二", None, None):
+            transport.get("/x/thing", {"external_userid": person} if person else None)
+        transport.tokens.replace(f"{TOKEN}-1")
+        transport.get("/x/thing")
+        assert len(transport._urls) <= 3
+    assert asked[1:] == [
+        "https://api.invalid/cgi-bin/gettoken?corpid=ww1&corpsecret=" + SECRET
+        if each == "token"
+        else f"https://api.invalid/x/thing?{each}"
+        for each in (
+            f"external_userid=wm+1%26x%3D2&access_token={TOKEN}-1",
+            f"external_userid=wm%E4%BA%8C&access_token={TOKEN}-1",
+            f"access_token={TOKEN}-1",
+            f"access_token={TOKEN}-1",
+            "token",
+            f"access_token={TOKEN}-2",
+        )
+    ]
 
 
 def test_calls_in_flight_stay_below_the_limit():

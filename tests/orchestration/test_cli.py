@@ -40,7 +40,23 @@ def test_help__imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
     result = runner.invoke(app, ["--help"])
     assert result.exit_code == 0
-    for command in ("run", "demo", "dev", "status", "plan", "approve", "apply", "ingest", "gate", "sandbox"):
+    for command in (
+        "run",
+        "demo",
+        "dev",
+        "status",
+        "plan",
+        "approve",
+        "apply",
+        "ingest",
+        "gate",
+        "sandbox",
+        "callbacks",
+        "doctor",
+        "why",
+        "suggest",
+        "review",
+    ):
         assert command in result.output
 
 
