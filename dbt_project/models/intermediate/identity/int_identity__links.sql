@@ -5,8 +5,16 @@
 -- depends_on: {{ ref('int_run__links_before') }}
 
 -- One star per record: every identifier is joined to the record's strongest one, its hub.
-with identified as (
+with known as (
 
+    {{ few_rows(
+        ref('int_identity__identifiers'),
+        'identifier_uid in (select identifier_uid from ' ~ ref('int_run__record_identifiers') ~ ')'
+    ) }}
+
+),
+
+identified as (
     select
         records.source_code,
         records.record_uid,
@@ -17,8 +25,7 @@ with identified as (
         end as strength,
         records._load_id
     from {{ ref('int_run__record_identifiers') }} as records
-    inner join {{ ref('int_identity__identifiers') }} as identifiers
-        on identifiers.identifier_uid = records.identifier_uid
+    inner join known as identifiers on identifiers.identifier_uid = records.identifier_uid
     inner join {{ ref('int_identity__type_policy') }} as types on types.identifier_type = identifiers.identifier_type
 
 ),
