@@ -51,6 +51,13 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- Trust in a kind of record: its place in vars.identity_sources, 1 is the most trusted. -#}
+{% macro identity_source_rank(source_code) -%}
+    {%- set sources = var('identity_sources') -%}
+    {%- if source_code not in sources %}{% do rule_error('vars.identity_sources', 'a rank for ' ~ source_code, sources) %}{% endif -%}
+    cast({{ sources.index(source_code) + 1 }} as bigint)
+{%- endmacro %}
+
 {#- 128 bits that stand for a text where only equality counts: 16 bytes join and group faster than any text. -#}
 {% macro digest(expression) -%}
     {{ return(adapter.dispatch('digest', 'siyu')(expression)) }}
@@ -91,7 +98,7 @@
             delete from {{ this }} where identifier_no in (
                 select identifier_no from {{ ref('int_run__links_before') }}
                 union all
-                select identifier_no from {{ ref('int_identity__links') }} where {{ is_new_load('_load_id') }}
+                select identifier_no from {{ ref('int_identity__links') }} where {{ is_new_load_number('load_no') }}
             )
         {%- endif -%}
     {%- endif -%}
