@@ -15,7 +15,6 @@ from typing import Any
 import duckdb
 
 from common.clock import UTC
-from common.lake import instant_of
 from common.settings import Settings
 from common.warehouse import WarehouseBusyError, reading
 from orchestration.bridges import Walk, walk
@@ -145,8 +144,8 @@ def _number_of(db: duckdb.DuckDBPyConnection, asked: str) -> int:
 
 def _explained(db: duckdb.DuckDBPyConnection, number: int, most: int) -> Explained:
     identifiers = [
-        Identifier(no, key, kind, first.replace(tzinfo=UTC))
-        for no, key, kind, first in db.execute(_IDENTIFIERS).fetchall()
+        Identifier(no, key, kind, loaded_at.replace(tzinfo=UTC))
+        for no, key, kind, loaded_at in db.execute(_IDENTIFIERS).fetchall()
     ]
     keys = {each.identifier_no: each.identifier_key for each in identifiers}
     rows = db.execute(_EDGES).fetchall()
@@ -174,8 +173,8 @@ def _edge(row: tuple[Any, ...], keys: dict[int, str], walked: Walk) -> HoldingEd
         tuple(sources),
         rank,
         records,
-        instant_of(first),
-        instant_of(last),
+        first.replace(tzinfo=UTC),
+        last.replace(tzinfo=UTC),
         len(apart),
         tuple(keys[no] for no in apart[:5]),
         customer_id_of(keys[apart[0]]) if apart else None,
@@ -231,19 +230,19 @@ select
     links.hub_no,
     links.identifier_no,
     list_transform(
-        list_sort(list_distinct(list({'rank': sources.source_rank, 'code': links.source_code}))),
+        list_sort(list_distinct(list({'rank': sources.source_rank, 'code': sources.source_code}))),
         lambda source: source.code
     ) as sources,
     min(sources.source_rank) as source_rank,
     count(*) as record_count,
-    min(links._load_id) as first_load_id,
-    max(links._load_id) as last_load_id
+    make_timestamp(min(links.load_no)) as first_loaded_at,
+    make_timestamp(max(links.load_no)) as last_loaded_at
 from her_links as links
-inner join intermediate.int_identity__source_policy as sources on sources.source_code = links.source_code
+inner join intermediate.int_identity__source_policy as sources on sources.source_rank = links.source_rank
 where links.hub_no <> links.identifier_no and links.identifier_no in (from her)
 group by links.hub_no, links.identifier_no
 order by
-    min(sources.source_rank) desc, count(*), min(links._load_id) desc, links.identifier_no desc, links.hub_no desc
+    min(sources.source_rank) desc, count(*), min(links.load_no) desc, links.identifier_no desc, links.hub_no desc
 """
 _REFUSED = """
 select

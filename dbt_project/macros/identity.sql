@@ -1,8 +1,9 @@
 {#- A table of the identity as the previous run left it, empty where there is nothing to build on. Ends in a WHERE. -#}
-{% macro select_from_before(name, columns) -%}
+{% macro select_from_before(name, columns, condition=none) -%}
     {%- set before = load_relation(api.Relation.create(database=target.database, schema='intermediate', identifier=name)) if execute -%}
     {%- if before and not run_state().is_rebuild -%}
-        select {{ columns.keys() | join(', ') }} from {{ before }} where 1 = 1
+        select {{ columns.keys() | join(', ') }}
+        from {% if condition %}({{ few_rows(before, condition) }}) as few{% else %}{{ before }}{% endif %} where 1 = 1
     {%- else -%}
         select * from (
             select
@@ -11,6 +12,27 @@
             {%- endfor %}
         ) as nothing
         where 1 = 0
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+    The few rows of a large table for which a condition on one number holds. The rows are found by that column alone and
+    then fetched whole: reading the other columns of all rows along takes several times as long. On a rebuild nearly all
+    are wanted and all are given: use it only before a join that drops the rest.
+-#}
+{% macro few_rows(relation, condition) -%}
+    {{ return(adapter.dispatch('few_rows', 'siyu')(relation, condition)) }}
+{%- endmacro %}
+
+{% macro default__few_rows(relation, condition) -%}
+    select * from {{ relation }} where {{ condition }}
+{%- endmacro %}
+
+{% macro duckdb__few_rows(relation, condition) -%}
+    {%- if run_state().is_rebuild -%}
+        select * from {{ relation }}
+    {%- else -%}
+        select * from {{ relation }} where rowid in (select rowid from {{ relation }} where {{ condition }})
     {%- endif -%}
 {%- endmacro %}
 
@@ -27,6 +49,13 @@
     {%- else -%}
     cast(null as varchar)
     {%- endif -%}
+{%- endmacro %}
+
+{#- Trust in a kind of record: its place in vars.identity_sources, 1 is the most trusted. -#}
+{% macro identity_source_rank(source_code) -%}
+    {%- set sources = var('identity_sources') -%}
+    {%- if source_code not in sources %}{% do rule_error('vars.identity_sources', 'a rank for ' ~ source_code, sources) %}{% endif -%}
+    cast({{ sources.index(source_code) + 1 }} as bigint)
 {%- endmacro %}
 
 {#- 128 bits that stand for a text where only equality counts: 16 bytes join and group faster than any text. -#}
@@ -69,7 +98,7 @@
             delete from {{ this }} where identifier_no in (
                 select identifier_no from {{ ref('int_run__links_before') }}
                 union all
-                select identifier_no from {{ ref('int_identity__links') }} where {{ is_new_load('_load_id') }}
+                select identifier_no from {{ ref('int_identity__links') }} where {{ is_new_load_number('load_no') }}
             )
         {%- endif -%}
     {%- endif -%}

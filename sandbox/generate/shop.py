@@ -1,4 +1,4 @@
-"""SQL of the video-account shop's records: orders, after-sales, livestreams, with their payloads as canonical JSON.
+"""SQL of the video-account shop's records: orders, after-sales, livestreams, with their payloads as JSON.
 
 A shop order is paid within a minute of its making (3% never are), and done eight days later; 6% are asked back, most
 of them successfully; 2% are gifts (送礼), which the payer gives and somebody else receives.

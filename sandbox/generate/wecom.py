@@ -1,4 +1,4 @@
-"""SQL of WeCom's records: staff, contacts, customer groups, with their payloads as canonical JSON.
+"""SQL of WeCom's records: staff, contacts, customer groups, with their payloads as JSON.
 
 A customer who adds a staff member does so on the day she comes. Her unionid shows at once, some days later or never;
 5% end the relation within a month (a delete). A group (客户群) takes customers in the order of their coming.

@@ -16,7 +16,7 @@ with seen as (
 
 ),
 
-digested as (
+digested as {{ materialized_here() if is_incremental() }} (
 
     select
         {{ digest('identifier_key') }} as identifier_uid,

@@ -9,7 +9,7 @@ with candidates as (
 
     select identifier_no
     from {{ ref('int_identity__links') }}
-    where {{ is_new_load('_load_id') }}
+    where {{ is_new_load_number('load_no') }}
     union
     select identifier_no
     from {{ ref('int_run__links_before') }}

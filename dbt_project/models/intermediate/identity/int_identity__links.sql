@@ -5,20 +5,27 @@
 -- depends_on: {{ ref('int_run__links_before') }}
 
 -- One star per record: every identifier is joined to the record's strongest one, its hub.
-with identified as (
+with known as (
 
+    {{ few_rows(
+        ref('int_identity__identifiers'),
+        'identifier_uid in (select identifier_uid from ' ~ ref('int_run__record_identifiers') ~ ')'
+    ) }}
+
+),
+
+identified as (
     select
-        records.source_code,
+        records.source_rank,
         records.record_uid,
         identifiers.identifier_no,
         -- Strongest type, then earliest loaded, as one number; a blocked value is nobody's hub.
         case
             when identifiers.blocked_reason is null then types.type_rank * 1125899906842624 + identifiers.identifier_no
         end as strength,
-        records._load_id
+        records.load_no
     from {{ ref('int_run__record_identifiers') }} as records
-    inner join {{ ref('int_identity__identifiers') }} as identifiers
-        on identifiers.identifier_uid = records.identifier_uid
+    inner join known as identifiers on identifiers.identifier_uid = records.identifier_uid
     inner join {{ ref('int_identity__type_policy') }} as types on types.identifier_type = identifiers.identifier_type
 
 ),
@@ -35,13 +42,13 @@ hubs as (
 )
 
 select
-    identified.source_code,
+    identified.source_rank,
     identified.record_uid,
     identified.identifier_no,
     case
         when identified.strength is null then identified.identifier_no
         else hubs.strength % 1125899906842624
     end as hub_no,
-    identified._load_id
+    identified.load_no
 from identified
 inner join hubs on hubs.record_uid = identified.record_uid

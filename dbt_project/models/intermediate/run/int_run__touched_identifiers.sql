@@ -33,7 +33,7 @@ from {{ ref('int_run__links_before') }}
 union
 select identifier_no
 from {{ ref('int_identity__links') }}
-where {{ is_new_load('_load_id') }}
+where {{ is_new_load_number('load_no') }}
 union
 select links.identifier_no
 from {{ ref('int_identity__links') }} as links

@@ -3,13 +3,23 @@
     pre_hook="{{ forget_recomputed_identities() }}", meta={'published_as': 'customer_identities'}
 ) }}
 
+-- Anchors stand among the identifiers looked at again: a component is looked at whole.
+with looked_at as {{ materialized_here() if not run_state().is_rebuild }} (
+
+    {{ few_rows(
+        ref('int_identity__identifiers'),
+        'identifier_no in (select identifier_no from ' ~ ref('int_run__components') ~ ')'
+    ) }}
+
+),
+
 -- An id is made once per customer, not once per identifier.
-with anchors as (
+anchors as (
 
     select
         identifier_no,
         {{ customer_id_of('identifier_key') }} as customer_id
-    from {{ ref('int_identity__identifiers') }}
+    from looked_at
     where identifier_no in (select anchor_no from {{ ref('int_run__components') }})
 
 )
@@ -27,7 +37,7 @@ select
     ) as blocked_reason,
     {{ instant_of_load_number('identifiers.first_load_no') }} as first_known_at
 from {{ ref('int_run__components') }} as components
-inner join {{ ref('int_identity__identifiers') }} as identifiers
+inner join looked_at as identifiers
     on identifiers.identifier_no = components.identifier_no
 inner join anchors on anchors.identifier_no = components.anchor_no
 inner join {{ ref('int_identity__type_policy') }} as types on types.identifier_type = identifiers.identifier_type

@@ -6,11 +6,9 @@ with linked as (
         links.record_uid,
         links.hub_no,
         links.identifier_no,
-        links.source_code,
-        sources.source_rank,
-        links._load_id
+        links.source_rank,
+        links.load_no
     from {{ ref('int_identity__links') }} as links
-    inner join {{ ref('int_identity__source_policy') }} as sources on sources.source_code = links.source_code
 
 ),
 
@@ -41,8 +39,8 @@ over_limit as (
         min(linked.source_rank) as source_rank,
         count(distinct linked.record_uid) as record_count,
         cast(2 as bigint) as joined_customer_count,
-        min(linked._load_id) as first_load_id,
-        max(linked._load_id) as last_load_id
+        min(linked.load_no) as first_load_no,
+        max(linked.load_no) as last_load_no
     from linked
     inner join cut_members as members on members.identifier_no = linked.identifier_no
     inner join cut_members as hubs on hubs.identifier_no = linked.hub_no
@@ -91,8 +89,8 @@ joining_nobody as (
         min(linked.source_rank) as source_rank,
         count(distinct linked.record_uid) as record_count,
         count(distinct components.anchor_no) as joined_customer_count,
-        min(linked._load_id) as first_load_id,
-        max(linked._load_id) as last_load_id
+        min(linked.load_no) as first_load_no,
+        max(linked.load_no) as last_load_no
     from stopped
     inner join linked on linked.identifier_no = stopped.identifier_no
     left join linked as companions
@@ -115,8 +113,8 @@ conflicts as (
         over_limit.source_rank,
         over_limit.record_count,
         over_limit.joined_customer_count,
-        over_limit.first_load_id,
-        over_limit.last_load_id
+        over_limit.first_load_no,
+        over_limit.last_load_no
     from over_limit
     left join kept_apart
         on
@@ -133,8 +131,8 @@ conflicts as (
         source_rank,
         record_count,
         joined_customer_count,
-        first_load_id,
-        last_load_id
+        first_load_no,
+        last_load_no
     from joining_nobody
 
 )
@@ -154,8 +152,8 @@ select
     sources.source_code,
     conflicts.record_count,
     conflicts.joined_customer_count,
-    {{ load_instant('conflicts.first_load_id') }} as first_loaded_at,
-    {{ load_instant('conflicts.last_load_id') }} as last_loaded_at
+    {{ instant_of_load_number('conflicts.first_load_no') }} as first_loaded_at,
+    {{ instant_of_load_number('conflicts.last_load_no') }} as last_loaded_at
 from conflicts
 inner join {{ ref('int_identity__identifiers') }} as identifiers
     on identifiers.identifier_no = conflicts.identifier_no
