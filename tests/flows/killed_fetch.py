@@ -36,8 +36,8 @@ def run(settings: Settings, stream_key: str, day: dt.date, answered: Callable[[s
     """Fetch and admit one stream; ``answered`` hears of each answer, and of the moment before admission."""
     real = Transport._answer
 
-    def heard(self, path, response):
-        answer = real(self, path, response)
+    def heard(self, path, response, stale_codes):
+        answer = real(self, path, response, stale_codes)
         answered(path)
         return answer
 

@@ -72,8 +72,8 @@ class Served(NamedTuple):
 
 @pytest.fixture(autouse=True, scope="module")
 def no_waiting() -> Iterator[None]:
-    """Nobody sleeps: not before a retry, and not through the minute that a quota blocks."""
-    with pytest.MonkeyPatch.context() as patch, stamina.set_testing(True, attempts=4):
+    """Nobody sleeps: not before a retry, nor through a quota's minute; a fault of each kind may strike one call."""
+    with pytest.MonkeyPatch.context() as patch, stamina.set_testing(True, attempts=8):
         patch.setattr(ingestion.http, "MINUTE_BLOCK_SECONDS", 0.0)
         yield
 

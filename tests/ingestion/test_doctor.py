@@ -229,5 +229,5 @@ def test_the_probes_fit_the_sandbox(settings: Settings, tmp_path: Path) -> None:
     details = {line.name: line.detail for line in lines}
     assert details[WECOM] == "token, staff (成员), contacts (客户), tags (企业标签), groups (客户群)"
     assert details[SHOP] == "token, orders (订单), after-sales (售后)"
-    assert calls.pop("/cgi-bin/stable_token") == 2
+    assert calls.pop("/cgi-bin/stable_token") == 4  # shop, finder, official account, mini-program
     assert set(calls.values()) == {1}, json.dumps(calls)

@@ -60,6 +60,7 @@ def test_a_missing_mapping_is_an_error(tmp_path):
         ("cdnow_sample.yml", "miniprogram/orders"),
         ("generic_shop.yml", "miniprogram/orders"),
         ("sandbox_members.yml", "miniprogram/members"),
+        ("febrl_people.yml", "identity/people"),
         ("weixin_shop_export.yml", "miniprogram/orders"),
         ("weixin_shop_export.yml", "store/orders"),
     ],
@@ -69,7 +70,7 @@ def test_shipped_mappings_fit(name, stream):
 
 
 def test_every_shipped_mapping_is_tried_above():
-    assert len(list((ROOM / "mappings").glob("*.yml"))) == 4
+    assert len(list((ROOM / "mappings").glob("*.yml"))) == 5
 
 
 def test_headers_are_the_same_in_full_and_half_width():
