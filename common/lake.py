@@ -26,9 +26,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from common.changes import count_changes, keep_changes
 from common.clock import UTC, utc_now
+from common.durable import fsync
 from common.streams import STREAMS, Stream
-from common.warehouse import connect
 
 LOAD_ID_FORMAT = "%Y%m%dT%H%M%S%fZ"
 # Readers need at least one file with the right columns; this load holds none of a stream's rows, only its shape.
@@ -164,9 +165,11 @@ class Lake:
                 self.discard(arrival)
                 return _replace(report, changed=0, deleted=0)
             if stream.holds_records and only_changes:
-                changed, deleted = _count_changes(arrival)
+                changed, deleted = count_changes(arrival.parts)
             elif stream.holds_records:
-                changed, deleted = self._keep_changes(arrival)
+                changed, deleted = keep_changes(
+                    arrival.path, self.glob(stream), source=report.source, complete=stream.complete
+                )
             else:
                 changed, deleted = report.rows - report.quarantined - report.skipped, 0
             report = _replace(report, changed=changed, deleted=deleted)
@@ -179,11 +182,11 @@ class Lake:
             _write_json(arrival.path / "_load.json", asdict(report))
             (arrival.path / "arrival.json").unlink()
             for part in arrival.path.iterdir():
-                _fsync(part)
+                fsync(part)
             target = self._load_dir(stream, load_id)
             target.parent.mkdir(parents=True, exist_ok=True)
             arrival.path.rename(target)
-            _fsync(target.parent)
+            fsync(target.parent)
             self._advance_cursor(stream, report)
         return report
 
@@ -243,27 +246,6 @@ class Lake:
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _keep_changes(self, arrival: Arrival) -> tuple[int, int]:
-        """Rewrite a records arrival to the records that differ from their last version, plus deletes."""
-        changes = arrival.path / "changes.parquet"
-        with connect() as db:
-            db.execute(
-                _CHANGES_SQL.format(
-                    parts=_literal(arrival.parts),
-                    known=_literal(self.glob(arrival.stream)),
-                    source=_literal(arrival.report.source),
-                    complete=str(arrival.stream.complete).lower(),
-                )
-            )
-            counts = dict(db.execute("select op, count(*) from changes group by op").fetchall())
-            if counts:
-                db.execute(f"copy changes to {_literal(str(changes))} (format parquet)")
-        for part in arrival.path.glob("part-*.parquet"):
-            part.unlink()
-        if counts:
-            changes.rename(arrival.path / "part-0.parquet")
-        return counts.get("upsert", 0), counts.get("delete", 0)
-
     def _knows_fingerprint(self, stream: Stream, fingerprint: str | None) -> bool:
         return fingerprint is not None and any(load.fingerprint == fingerprint for load in self.loads(stream))
 
@@ -306,42 +288,6 @@ class Lake:
             os.close(descriptor)
 
 
-# One row per key of the arrival (the last one read wins), minus what the lake already has in the same state.
-_CHANGES_SQL = """
-create temp table changes as
-with arrived as (
-    select * exclude (file_row_number, filename) from read_parquet({parts}, file_row_number = true, filename = true)
-    qualify row_number() over (partition by record_key order by filename desc, file_row_number desc) = 1
-),
-known as (
-    select record_key, op, payload_hash
-    from read_parquet({known}, hive_partitioning = true, hive_types = {{'load_id': varchar}})
-    qualify row_number() over (partition by record_key order by load_id desc) = 1
-)
-select arrived.record_key, 'upsert' as op, arrived.payload, arrived.payload_hash, arrived.phone_hmacs, arrived.source
-from arrived
-left join known on known.record_key = arrived.record_key
-where known.record_key is null or known.op = 'delete' or known.payload_hash <> arrived.payload_hash
-union all
-select known.record_key, 'delete', null, null, null, {source}
-from known
-anti join arrived on arrived.record_key = known.record_key
-where {complete} and known.op <> 'delete'
-order by record_key
-"""
-
-
-def _count_changes(arrival: Arrival) -> tuple[int, int]:
-    with connect() as db:
-        found = db.read_parquet(arrival.parts).aggregate("op, count(*)")
-        counts = dict(found.fetchall())
-    return counts.get("upsert", 0), counts.get("delete", 0)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _replace(report: LoadReport, **changes: Any) -> LoadReport:
     return LoadReport(**{**asdict(report), **changes})
 
@@ -350,13 +296,5 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(path.name + ".new")
     scratch.write_text(json.dumps(value, ensure_ascii=False, indent=1))
-    _fsync(scratch)
+    fsync(scratch)
     scratch.rename(path)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

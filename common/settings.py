@@ -223,10 +223,6 @@ class Settings(BaseSettings):
     def wecom_configured(self) -> bool:
         return bool(self.wecom_corp_id and self.wecom_secret)
 
-    @property
-    def video_account_configured(self) -> bool:
-        return bool(self.shop_app_id and self.shop_secret)
-
 
 def load_settings() -> Settings:
     """Read the settings anew: the environment, then ``.env`` in the working folder, then the home's file.

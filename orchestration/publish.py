@@ -24,6 +24,7 @@ import duckdb
 import pyarrow as pa
 
 from common.clock import utc_now
+from common.durable import fsync
 from common.settings import Settings
 from common.warehouse import connect
 from orchestration.project import PublicTable
@@ -237,7 +238,7 @@ def _point_current_at(root: Path, target: Path) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(target.name)
     os.replace(link, root / "current")
-    _sync_folder(root)
+    fsync(root)
 
 
 def _prune(root: Path) -> None:
@@ -278,21 +279,8 @@ def _open_files() -> set[str]:
 
 
 def _sync(folder: Path) -> None:
-    for path in folder.iterdir():
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    for path in (*folder.iterdir(), folder):
+        fsync(path)
 
 
 def _text(value: Path | str) -> str:

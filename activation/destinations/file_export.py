@@ -31,6 +31,7 @@ from activation.contracts import (
     Values,
 )
 from activation.policy import Policy
+from common.durable import fsync
 from common.settings import Settings
 
 COLUMNS = (
@@ -165,11 +166,7 @@ def _write_whole(target: Path, content: bytes) -> None:
         scratch.replace(target)
     finally:
         scratch.unlink(missing_ok=True)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    fsync(target.parent)
 
 
 def _in_effect(change: Change, there: dict[str, list[str]]) -> bool:

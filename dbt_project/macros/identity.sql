@@ -89,40 +89,24 @@
 {%- endmacro %}
 
 {#- Pre-hooks of the identity's state: what this run looks at again is forgotten first. -#}
-{% macro forget_records_seen_anew() %}{{ _forget('record_uid', 'int_run__record_identifiers') }}{% endmacro %}
-{% macro forget_recounted_identifiers() %}
-    {%- if is_incremental() -%}
-        {%- if run_state().is_rebuild -%}
-            delete from {{ this }}
-        {%- else -%}
-            delete from {{ this }} where identifier_no in (
-                select identifier_no from {{ ref('int_run__links_before') }}
-                union all
-                select identifier_no from {{ ref('int_identity__links') }} where {{ is_new_load_number('load_no') }}
-            )
-        {%- endif -%}
-    {%- endif -%}
-{% endmacro %}
-{% macro forget_recomputed_components() %}{{ _forget('identifier_no', 'int_run__components') }}{% endmacro %}
-{% macro forget_recomputed_identities() %}
-    {%- if is_incremental() -%}
-        {%- if run_state().is_rebuild -%}
-            delete from {{ this }}
-        {%- else -%}
-            {#- Components are recomputed whole, and so are their customers; numbers are found faster than keys. -#}
-            delete from {{ this }} where customer_no in (
-                select anchor_no_before from {{ ref('int_run__components') }} where anchor_no_before is not null
-            )
-        {%- endif -%}
-    {%- endif -%}
+{% macro forget_records_seen_anew() %}
+    {{- forget_where('record_uid in (select record_uid from ' ~ ref('int_run__record_identifiers') ~ ')') -}}
 {% endmacro %}
 
-{% macro _forget(column, scratch) %}
-    {%- if is_incremental() -%}
-        {%- if run_state().is_rebuild -%}
-            delete from {{ this }}
-        {%- else -%}
-            delete from {{ this }} where {{ column }} in (select {{ column }} from {{ ref(scratch) }})
-        {%- endif -%}
-    {%- endif -%}
+{% macro forget_recounted_identifiers() %}
+    {{- forget_where(
+        'identifier_no in (select identifier_no from ' ~ ref('int_run__links_before') ~ ' union all select identifier_no from '
+        ~ ref('int_identity__links') ~ ' where ' ~ is_new_load_number('load_no') ~ ')'
+    ) -}}
+{% endmacro %}
+
+{% macro forget_recomputed_components() %}
+    {{- forget_where('identifier_no in (select identifier_no from ' ~ ref('int_run__components') ~ ')') -}}
+{% endmacro %}
+
+{#- Components are recomputed whole, and so are their customers; numbers are found faster than keys. -#}
+{% macro forget_recomputed_identities() %}
+    {{- forget_where(
+        'customer_no in (select anchor_no_before from ' ~ ref('int_run__components') ~ ' where anchor_no_before is not null)'
+    ) -}}
 {% endmacro %}

@@ -157,11 +157,12 @@
 
 {#- Pre-hook of customer-grain models: touched customers are forgotten, then recomputed whole from their facts. -#}
 {% macro forget_touched_customers() %}
+    {{- forget_where('customer_id in (select customer_id from ' ~ ref('int_run__touched_customers') ~ ')') -}}
+{% endmacro %}
+
+{#- What an incremental run is about to compute again; on a rebuild, everything. -#}
+{% macro forget_where(condition) %}
     {%- if is_incremental() -%}
-        {%- if run_state().is_rebuild -%}
-            delete from {{ this }}
-        {%- else -%}
-            delete from {{ this }} where customer_id in (select customer_id from {{ ref('int_run__touched_customers') }})
-        {%- endif -%}
+        delete from {{ this }}{% if not run_state().is_rebuild %} where {{ condition }}{% endif %}
     {%- endif -%}
 {% endmacro %}

@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from common.clock import utc_now
+from common.durable import fsync
 from common.settings import Settings
 
 ROTATE_SECONDS = 60.0
@@ -114,7 +115,7 @@ class _OpenFile:
         self._file = os.fdopen(descriptor, "wb")
         fcntl.flock(self._file, fcntl.LOCK_EX)
         unlocked.rename(self.path)
-        _sync_folder(folder)
+        fsync(folder)
 
     def write(self, data: bytes) -> None:
         """Write and wait until it is safe on disk."""
@@ -126,7 +127,7 @@ class _OpenFile:
         """Let others read it; the lock goes with the descriptor."""
         try:
             self.path.rename(self.path.with_suffix(_FINISHED))
-            _sync_folder(self.path.parent)
+            fsync(self.path.parent)
         finally:
             self._file.close()
 
@@ -152,11 +153,3 @@ def drop(folder: Path, names: list[str]) -> None:
     """Delete files whose events the lake holds."""
     for name in names:
         (folder / name).unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

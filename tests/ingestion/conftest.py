@@ -17,11 +17,14 @@ from common.lake import Arrival, Lake
 from common.settings import Settings
 from ingestion.http import wechat_transport
 from ingestion.readers import App
+from ingestion.windows import Window
 
 SECRET = "planted-corp-secret-51c4"
 TOKEN = "planted-access-token-9e77"
 Answer = Callable[[str, dict[str, Any]], dict[str, Any]]
 Asked = list[tuple[str, dict[str, Any]]]
+DAY = dt.timedelta(days=1)
+NOON = dt.datetime(2017, 3, 1, 12, tzinfo=dt.UTC)
 CDNOW = Path(__file__).resolve().parents[1] / "data" / "cdnow_sample.csv"
 
 
@@ -104,3 +107,19 @@ def wechat(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], Asked]:
         return asked
 
     return serve
+
+
+def payloads(arrival: Arrival) -> list[dict[str, Any]]:
+    """Payloads of a records stream's arrival."""
+    return [json.loads(row["payload"]) for row in rows_of(arrival)]
+
+
+def admitted(lake: Lake, arrivals: list[Arrival]) -> None:
+    """Let all of them into the lake."""
+    for arrival in arrivals:
+        lake.admit(arrival)
+
+
+def window(start: dt.datetime = NOON, days: float = 1) -> Window:
+    """A window of so many days."""
+    return Window(start, start + days * DAY)

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from common.lake import Arrival, Lake
 from common.pii import phone_hmac, pii_key
 from ingestion.fetch import fetch
 from ingestion.paging import PagingError
-from ingestion.windows import Window
-from tests.ingestion.conftest import Answer, rows_of
+from tests.ingestion.conftest import DAY, NOON, Answer, admitted, payloads, rows_of, window
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 COUPONS, LEADS = "video_account/coupons", "video_account/leads"
 FOLLOWERS, PAYMENTS = "official_account/followers", "miniprogram/payments"
-DAY = dt.timedelta(days=1)
-NOON = dt.datetime(2017, 3, 1, 12, tzinfo=dt.UTC)
-
-
-def window(start: dt.datetime = NOON, days: float = 1) -> Window:
-    return Window(start, start + days * DAY)
-
-
-def admitted(lake: Lake, arrivals: list[Arrival]) -> None:
-    for arrival in arrivals:
-        lake.admit(arrival)
-
-
-def payloads(arrival: Arrival) -> list[dict[str, Any]]:
-    return [json.loads(row["payload"]) for row in rows_of(arrival)]
 
 
 # -- coupons --------------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from common.lake import Arrival, Lake
 from common.streams import STREAMS
 from ingestion.api_errors import ScopeError
 from ingestion.channels.video_account import SNAPSHOT_DAYS
@@ -16,28 +15,13 @@ from ingestion.details import TooManyRefusedError
 from ingestion.fetch import fetch
 from ingestion.known import REFUSED_TRIES
 from ingestion.windows import Window
-from tests.ingestion.conftest import Answer, landed, rows_of
+from tests.ingestion.conftest import DAY, NOON, Answer, admitted, landed, payloads, rows_of, window
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 ORDERS, LIVES = "video_account/shop_orders", "video_account/lives"
 AFTERSALES = "video_account/aftersales"
 SHOP_DAYS, FINDER_DAYS = "video_account/shop_days", "video_account/finder_days"
 NO_SUCH_ORDER = {"errcode": 100002, "errmsg": "order not exist rid: 1"}
-DAY = dt.timedelta(days=1)
-NOON = dt.datetime(2017, 3, 1, 12, tzinfo=dt.UTC)
-
-
-def window(start: dt.datetime = NOON, days: float = 1) -> Window:
-    return Window(start, start + days * DAY)
-
-
-def admitted(lake: Lake, arrivals: list[Arrival]) -> None:
-    for arrival in arrivals:
-        lake.admit(arrival)
-
-
-def payloads(arrival: Arrival) -> list[dict[str, Any]]:
-    return [json.loads(row["payload"]) for row in rows_of(arrival)]
 
 
 # -- details that are refused ---------------------------------------------------------------------------------
