@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 import random
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import duckdb
@@ -22,10 +23,11 @@ from common.streams import STREAMS
 from tests.exactness.dbt_home import DbtHome
 
 STREAM = STREAMS["miniprogram/orders"]
-IDENTITY = "+bridge_customer_identities +int_identity__components"
+IDENTITY = "+bridge_customer_identities +int_identity__components +identity_moves"
 PAID_AT = dt.datetime(2026, 5, 1, 4)
 FIRST_LOAD = dt.datetime(2026, 6, 1, tzinfo=UTC)
 DAY = "2026-06-30"
+SHANGHAI = dt.timedelta(hours=8)
 
 Edge = tuple[str, str | None]  # buyer id, openid or none
 
@@ -137,23 +139,48 @@ def found_customers(home: DbtHome) -> dict[str, str]:
     return dict(found)
 
 
+def found_moves(home: DbtHome) -> set[tuple[dt.date, str, str, str]]:
+    found = home.query(
+        "select moved_date, identifier_key, from_customer_id, to_customer_id from marts.identity_moves"
+    )
+    assert len(found) == len(set(found)), "a move is told twice"
+    return set(found)
+
+
+def expected_moves(evenings: dict[dt.date, dict[str, str]]) -> set[tuple[dt.date, str, str, str]]:
+    """Whoever had another customer the evening before."""
+    return {
+        (day, identifier, before[identifier], after[identifier])
+        for (_, before), (day, after) in pairwise(evenings.items())
+        for identifier in before
+        if before[identifier] != after[identifier]
+    }
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
     return DbtHome(tmp_path_factory.mktemp("home"))
 
 
 def compare(home: DbtHome, seed: int, edges: int, cuts: int) -> None:
+    """Runs fall where they like: several loads before one, several on one day."""
     home.clear()
     home.run(DAY, known_at="19700101T000000000000Z")
-    world, at = World(), FIRST_LOAD
+    chance, world, at, runs = random.Random(seed), World(), FIRST_LOAD, 0
+    evenings: dict[dt.date, dict[str, str]] = {}
     for rows in random_loads(seed, edges, cuts):
         world.deliver(rows)
         admit(home, rows, at)
-        at += dt.timedelta(days=1)
-        run_identity(home)
-        assert found_customers(home) == world.customers(), f"after load {len(world.loads)} of seed {seed}"
+        evenings[(at + SHANGHAI).date()] = world.customers()
+        at += dt.timedelta(hours=chance.choice([7, 7, 24]))
+        if chance.random() < 0.7 or len(world.loads) == cuts:
+            run_identity(home)
+            runs += 1
+            assert found_customers(home) == world.customers(), f"after load {len(world.loads)} of seed {seed}"
+            assert found_moves(home) == expected_moves(evenings)
     kinds = home.query("select is_rebuild from meta.run_log order by run_no")
-    assert kinds == [(True,)] + [(False,)] * cuts, "a later run was a rebuild: nothing was compared"
+    assert kinds == [(True,)] + [(False,)] * runs, "a later run was a rebuild: nothing was compared"
+    assert expected_moves(evenings), "nobody moved"
     sizes = home.query(
         "select count(*) from marts.bridge_customer_identities group by customer_id order by 1 desc"
     )
@@ -162,11 +189,12 @@ def compare(home: DbtHome, seed: int, edges: int, cuts: int) -> None:
     step_by_step, incremental = home.query(state), found_customers(home)
     run_identity(home, full_refresh=True)
     assert found_customers(home) == incremental
+    assert found_moves(home) == expected_moves(evenings)
     assert home.query(state) == step_by_step
 
 
 def test_random_graph__equals_union_find_and_rebuild(home: DbtHome) -> None:
-    compare(home, seed=20261121, edges=10_000, cuts=4)
+    compare(home, seed=20261121, edges=10_000, cuts=7)
 
 
 def test_chain__is_closed_and_cut_in_the_middle(home: DbtHome) -> None:

@@ -2,7 +2,7 @@
     materialized='incremental', incremental_strategy='append', on_schema_change='fail',
     pre_hook="{{ forget_recounted_identifiers() }}"
 ) }}
--- depends_on: {{ ref('int_run__limited_before') }}
+-- depends_on: {{ ref('int_run__links_before') }}
 
 -- A value that stands beside too many others (the phone of a store's tablet) joins nobody: the brake.
 with candidates as (

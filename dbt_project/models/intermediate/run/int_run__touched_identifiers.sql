@@ -1,30 +1,21 @@
 {{ config(materialized='table') }}
--- depends_on: {{ ref('int_identity__limited') }}
--- depends_on: {{ ref('int_run__limited_before') }}
 -- depends_on: {{ ref('int_run__links_before') }}
 -- depends_on: {{ ref('int_identity__links') }}
+-- depends_on: {{ ref('int_run__superseded_links') }}
+-- depends_on: {{ ref('int_run__limits_in_doubt') }}
 
--- Identifiers whose component may differ from the previous run's: new ones, those of records that were loaded since
--- (as they stand now and as they stood before), and the neighbours of a value that began or ceased to join nobody.
+-- Identifiers whose component may differ from the previous run's, or did for some loads of this run: new ones, those of
+-- records that were loaded since (as they stand now and as they stood before), and the neighbours of a value that began
+-- or ceased to join nobody.
 {% if run_state().is_rebuild -%}
 select identifier_no
 from {{ ref('int_identity__identifiers') }}
 {%- else -%}
-with changed_limits as (
-
-    select coalesce(limited.identifier_no, limited_before.identifier_no) as identifier_no
-    from {{ ref('int_identity__limited') }} as limited
-    full outer join {{ ref('int_run__limited_before') }} as limited_before
-        on limited_before.identifier_no = limited.identifier_no
-    where limited.identifier_no is null or limited_before.identifier_no is null
-
-),
-
-changed_records as (
+with beside_doubtful as (
 
     select distinct links.record_uid
     from {{ ref('int_identity__links') }} as links
-    inner join changed_limits on changed_limits.identifier_no = links.identifier_no
+    inner join {{ ref('int_run__limits_in_doubt') }} as in_doubt on in_doubt.identifier_no = links.identifier_no
 
 )
 
@@ -35,9 +26,12 @@ select identifier_no
 from {{ ref('int_identity__links') }}
 where {{ is_new_load_number('load_no') }}
 union
+select identifier_no
+from {{ ref('int_run__superseded_links') }}
+union
 select links.identifier_no
 from {{ ref('int_identity__links') }} as links
-inner join changed_records on changed_records.record_uid = links.record_uid
+inner join beside_doubtful on beside_doubtful.record_uid = links.record_uid
 union
 select identifier_no
 from {{ ref('int_identity__identifiers') }}
