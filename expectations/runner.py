@@ -58,6 +58,11 @@ def judge_many(requests: Iterable[Request], *, suites_dir: Path = SUITES_DIR) ->
     return verdicts
 
 
+def get_ready() -> None:
+    """Import Great Expectations now, so that the first judgement of this process does not wait for it."""
+    _context()
+
+
 @cache
 def _context() -> Any:
     """One context a process: the import takes 7 s, a context 0.2 s. It keeps nothing of what was judged."""

@@ -96,7 +96,9 @@
     {% set parts = [business_timezone(), var('windows'), var('tags'), var('segments'), var('member_tiers'),
                     var('identity_types'), var('golden_record'), var('noise_rules'), var('noise_identifiers'), var('identity_sources'), var('identity_blocked_values'), var('wecom_tag_group')] %}
     {% for node in graph.nodes.values() | sort(attribute='unique_id') if node.resource_type == 'model' %}
-        {% do parts.append(node.unique_id ~ node.checksum.checksum) %}
+        {#- A table made before its constraints were declared would never get them. -#}
+        {% set constraints = node.columns.values() | map(attribute='constraints') | list %}
+        {% do parts.append(node.unique_id ~ node.checksum.checksum ~ constraints) %}
     {% endfor %}
     {{ return(local_md5(tojson(parts))) }}
 {% endmacro %}
