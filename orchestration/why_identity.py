@@ -79,6 +79,18 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """Identifiers that went from one customer to another on a business day; one of the two may be nobody's id now."""
+
+    moved_date: dt.date
+    move_kind: str  # merge, unmerge, reassigned
+    from_customer_id: str
+    to_customer_id: str
+    identifier_count: int
+    identifier_keys: tuple[str, ...]  # the earliest five
+
+
+@dataclass(frozen=True)
 class Explained:
     """What is known of one customer's identity. ``edge_count`` counts all edges, ``edges`` holds the weakest."""
 
@@ -90,6 +102,7 @@ class Explained:
     bridge_count: int
     refused: list[Refused]
     stopped: list[Stopped]
+    moved: list[Moved]  # newest first
 
 
 def explain(settings: Settings, asked: str, *, most: int = _NO_MORE) -> Explained:
@@ -128,7 +141,8 @@ def _number_of(db: duckdb.DuckDBPyConnection, asked: str) -> int:
     if asked.isdecimal() and len(asked) <= 18:
         row = db.execute(_BY_NUMBER, [int(asked)]).fetchone()
     elif _CUSTOMER_ID.fullmatch(asked):
-        row = db.execute(_BY_ID, [asked]).fetchone() or db.execute(_BY_ID_OF_ALL, [asked]).fetchone()
+        tries = (_BY_ID, _BY_ID_OF_ALL, _BY_FORMER_ID)
+        row = next((found for sql in tries if (found := db.execute(sql, [asked]).fetchone())), None)
     elif ":" in asked:
         row = db.execute(_BY_KEY, [asked]).fetchone()
     else:
@@ -137,7 +151,7 @@ def _number_of(db: duckdb.DuckDBPyConnection, asked: str) -> int:
         )
     if row is None:
         raise UnknownCustomerError(
-            f"nobody goes by {asked!r}; a customer who was merged into another goes by the older id"
+            f"nobody goes by {asked!r}, and nobody ever did; try one of her identifiers, as type:value"
         )
     return int(row[0])
 
@@ -161,6 +175,7 @@ def _explained(db: duckdb.DuckDBPyConnection, number: int, most: int) -> Explain
         len(walked.beyond),
         [Refused(*row) for row in refused],
         [Stopped(*row) for row in db.execute(_BESIDE).fetchall()],
+        [Moved(*row[:-1], tuple(row[-1])) for row in db.execute(_MOVED, {"customer_no": number}).fetchall()],
     )
 
 
@@ -186,6 +201,11 @@ _BY_NUMBER = "select anchor_no from intermediate.int_identity__components where 
 # The shorter table first; it has no one of whom nothing but identifiers is known.
 _BY_ID = "select customer_no from marts.dim_customers where customer_id = ? limit 1"
 _BY_ID_OF_ALL = "select customer_no from marts.bridge_customer_identities where customer_id = ? limit 1"
+# Of one who was merged into another: whoever has her earliest identifier now.
+_BY_FORMER_ID = """
+select anchor_no from intermediate.int_identity__components
+where identifier_no in (select from_customer_no from marts.identity_moves where from_customer_id = ?)
+"""
 # A digest is found several times as fast as the text.
 _BY_KEY = """
 select anchor_no from intermediate.int_identity__components
@@ -269,4 +289,13 @@ where links.identifier_no in (
 )
 group by identifiers.identifier_key, identifiers.blocked_reason, types.most_beside
 order by record_count desc, identifiers.identifier_key
+"""
+_MOVED = """
+select
+    moved_date, move_kind, from_customer_id, to_customer_id, count(*),
+    list(identifier_key order by identifier_no)[:5]
+from marts.identity_moves
+where from_customer_no = $customer_no or to_customer_no = $customer_no or identifier_no in (from her)
+group by moved_date, move_kind, from_customer_id, to_customer_id
+order by moved_date desc, from_customer_id, to_customer_id
 """

@@ -18,6 +18,7 @@ _SOURCES_ZH = {
     "wecom_group_member": "群成员",
     "decision": "人工裁定",
 }
+_MOVES_ZH = {"merge": "merge (合并)", "unmerge": "unmerge (拆分)", "reassigned": "reassigned (改归属)"}
 _HASH_DIGITS = 8
 
 
@@ -31,6 +32,7 @@ def show(explained: Explained, console: Console, most: int) -> None:
     _edges(explained, console, most)
     _refused(explained, console, most)
     _stopped(explained, console, most)
+    _moved(explained, console, most)
 
 
 def short(identifier_key: str) -> str:
@@ -92,6 +94,18 @@ def _stopped(explained: Explained, console: Console, most: int) -> None:
             console,
             f"  {short(each.identifier_key)}: {each.reason}; in {_records(each.record_count)} of hers",
         )
+
+
+def _moved(explained: Explained, console: Console, most: int) -> None:
+    if not explained.moved:
+        return
+    _title(console, "Moves (合并拆分), newest first", len(explained.moved), most)
+    for each in explained.moved[:most]:
+        keys = ", ".join(short(key) for key in each.identifier_keys)
+        rest = each.identifier_count - len(each.identifier_keys)
+        ways = f"from {each.from_customer_id} to {each.to_customer_id}"
+        more = f" and {rest:,} more" if rest else ""
+        _line(console, f"  {each.moved_date} {_MOVES_ZH[each.move_kind]}: {keys}{more} {ways}")
 
 
 def _title(console: Console, text: str, rows: int, most: int) -> None:

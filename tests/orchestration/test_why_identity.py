@@ -63,6 +63,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
     # Two unionids in the records of one buyer: a limit refuses the weaker edge.
     load(home, "miniprogram/members", 4, {"buyer_id": "c", "unionid": BEA})
     load(home, "miniprogram/orders", 5, {"order_id": "5", "buyer_id": "c", "unionid": CLEO})
+    # Two customers on one day; on a later day an order shows that they are one.
+    load(
+        home,
+        "miniprogram/orders",
+        48,
+        {"order_id": "6", "buyer_id": "dora"},
+        {"order_id": "7", "app_id": "wx1", "openid": "dora"},
+    )
+    load(
+        home,
+        "miniprogram/orders",
+        96,
+        {"order_id": "8", "buyer_id": "dora", "app_id": "wx1", "openid": "dora"},
+    )
     home.run("2026-06-30")
     return home
 
@@ -155,6 +169,16 @@ def test_refused_edge__is_told_from_both_sides(settings: Settings) -> None:
     assert from_bea.source_code == "order"
 
 
+def test_merge__is_told_and_the_former_id_still_finds_her(settings: Settings, anna: Explained) -> None:
+    dora = explain(settings, "buyer_id:shop:dora")
+    (merge,) = dora.moved
+    assert (merge.moved_date, merge.move_kind) == (dt.date(2026, 6, 5), "merge")
+    assert (merge.to_customer_id, merge.identifier_count) == (dora.customer_id, 1)
+    assert merge.from_customer_id == customer_id_of(merge.identifier_keys[0]) != dora.customer_id
+    assert explain(settings, merge.from_customer_id) == dora
+    assert not anna.moved, "what happened in one day's loads is no move"
+
+
 def test_only_so_many__are_worked_out(settings: Settings, anna: Explained) -> None:
     first = explain(settings, anna.customer_id, most=1)
     assert (first.edges, first.edge_count, first.bridge_count) == (anna.edges[:1], 5, 2)
@@ -186,6 +210,8 @@ def test_command__shows_her_and_cuts_phones(
     assert f"phone_hmac:{TABLET[:8]}…" in shown.stdout
     refused = siyu("why", "identity", f"unionid:{BEA}")
     assert "被拒关联" in refused.stdout
+    merged = siyu("why", "identity", "buyer_id:shop:dora")
+    assert "2026-06-05 merge (合并)" in merged.stdout
     unknown = siyu("why", "identity", "unionid:nobody")
     assert unknown.returncode == 2
     assert "nobody goes by" in unknown.stderr
