@@ -165,6 +165,7 @@ def _explained(db: duckdb.DuckDBPyConnection, number: int, most: int) -> Explain
     rows = db.execute(_EDGES).fetchall()
     walked = walk(number, ((hub, other) for hub, other, *_ in rows))
     customer_id = customer_id_of(keys[number])
+    moved = db.execute(_MOVED, {"customer_no": number}).fetchall()
     refused = db.execute(_REFUSED, {"customer_id": customer_id}).fetchall()
     return Explained(
         customer_id,
@@ -175,7 +176,10 @@ def _explained(db: duckdb.DuckDBPyConnection, number: int, most: int) -> Explain
         len(walked.beyond),
         [Refused(*row) for row in refused],
         [Stopped(*row) for row in db.execute(_BESIDE).fetchall()],
-        [Moved(*row[:-1], tuple(row[-1])) for row in db.execute(_MOVED, {"customer_no": number}).fetchall()],
+        [
+            Moved(day, kind, former, now, count, tuple(earliest))
+            for day, kind, former, now, count, earliest in moved
+        ],
     )
 
 
