@@ -42,6 +42,11 @@ class Settings(BaseSettings):
         default=False, description="Start the daily schedule and the sensors by themselves"
     )
     catchup_days: int = Field(default=35, description="How many missed days the catch-up sensor looks back")
+    warehouse_memory: str | None = Field(
+        default=None,
+        pattern=r"^[0-9]+(MB|GB|MiB|GiB)$",
+        description="Most memory DuckDB may use in a run, like 12GB, before it spills to disk; without it 80% of all",
+    )
     max_runtime_seconds: int = Field(default=7200, description="A run older than this is ended")
 
     complete_journey: bool = Field(

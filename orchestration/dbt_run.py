@@ -98,6 +98,8 @@ def dbt_environment(
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "PYTHONUNBUFFERED": "1",
     }
+    if settings.warehouse_memory:
+        extra["SIYU_WAREHOUSE_MEMORY"] = settings.warehouse_memory
     if as_of is not None:
         extra["SIYU_AS_OF"] = as_of.isoformat()
     if known_at is not None:

@@ -15,6 +15,7 @@
 
 {% macro open_run() %}
     {% if execute and flags.WHICH in ('build', 'run') %}
+        {% do limit_memory() %}
         {% set log = run_log_relation() %}
         {% do run_query('create schema if not exists meta') %}
         {% do run_query(
@@ -38,6 +39,19 @@
     {% endif %}
     {{ return('') }}
 {% endmacro %}
+
+{#- The identity holds its graph in memory beside the engine: on a small machine give the engine less (SIYU_WAREHOUSE_MEMORY). -#}
+{% macro limit_memory() -%}
+    {{ return(adapter.dispatch('limit_memory', 'siyu')()) }}
+{%- endmacro %}
+
+{% macro default__limit_memory() -%}
+{%- endmacro %}
+
+{% macro duckdb__limit_memory() -%}
+    {%- set most = env_var('SIYU_WAREHOUSE_MEMORY', '') -%}
+    {%- if most -%}{%- do run_query("set memory_limit = '" ~ most ~ "'") -%}{%- endif -%}
+{%- endmacro %}
 
 {% macro log_line(text) %}
     {% do log('siyu: ' ~ text, info=true) %}

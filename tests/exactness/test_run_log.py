@@ -101,3 +101,14 @@ def test_warehouse__can_be_deleted(dbt_home: DbtHome) -> None:
     kept: Path = dbt_home.put_warehouse_aside("kept")
     dbt_home.run("2026-05-31")
     assert not any(differing_rows(kept, dbt_home.warehouse).values())
+
+
+def test_memory__is_limited_when_asked(dbt_home: DbtHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine takes it, or says before the first model why it cannot."""
+    dbt_home.clear()
+    load_order(dbt_home.lake, "m1", "b1", 3, FIRST)
+    monkeypatch.setenv("SIYU_WAREHOUSE_MEMORY", "plenty")
+    with pytest.raises(AssertionError, match="Memory must"):
+        dbt_home.run("2026-05-31")
+    monkeypatch.setenv("SIYU_WAREHOUSE_MEMORY", "3GiB")
+    dbt_home.run("2026-05-31")

@@ -38,6 +38,8 @@ def test_dbt_environment__carries_the_run_variables_and_no_secrets(
     assert found["SIYU_KNOWN_AT"] == "20261121T010203000004Z"
     assert "planted-secret" not in found.values()
     assert "SIYU_AS_OF" not in dbt_environment(settings, tmp_path / "t")
+    small = settings.model_copy(update={"warehouse_memory": "2GB"})
+    assert dbt_environment(small, tmp_path / "t")["SIYU_WAREHOUSE_MEMORY"] == "2GB"
 
 
 def test_start_dbt__runs_its_order_in_its_environment(tmp_path: Path) -> None:
