@@ -15,7 +15,7 @@ from orchestration.assets.checks import ADVISORY, CRITICAL, PAYLOAD
 from orchestration.assets.ingest import raw_key
 from orchestration.assets.published import PUBLISHED_KEY
 from orchestration.assets.warehouse import RAW_KEYS, SiyuTranslator, group_of
-from orchestration.daily import JOB_NAME, run_config
+from orchestration.daily import JOB_NAME, channels_in_use, run_config
 from orchestration.definitions import build_definitions
 from orchestration.project import declared_segments
 
@@ -73,6 +73,18 @@ def test_published__is_the_last_step_of_the_job(definitions: dg.Definitions) -> 
     assert priorities.pop("published__current") == "-1000"
     assert set(priorities.values()) == {None}
     assert job.executor_def.name == "in_process"
+
+
+def test_job__leaves_out_channels_that_nothing_can_come_through(
+    definitions: dg.Definitions, tmp_path: Path
+) -> None:
+    """They are in the graph all the same, to be looked at and materialised by hand."""
+    job = definitions.resolve_job_def(JOB_NAME)
+    ingesting = {node.name for node in job.graph.nodes if node.name.startswith("ingest_")}
+    assert ingesting == {"ingest_miniprogram", "ingest_store", "ingest_personal_wechat"}
+    credentials = {"wecom_corp_id": "wwcorp", "wecom_secret": "planted", "shop_callback_token": "planted"}
+    configured = channels_in_use(Settings(_env_file=None, home=tmp_path, **credentials))
+    assert configured == ["video_account", "miniprogram", "wecom", "store", "personal_wechat"]
 
 
 def test_automation__is_off_unless_asked_for(definitions: dg.Definitions, tmp_path: Path) -> None:
