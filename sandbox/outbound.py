@@ -23,6 +23,8 @@ _MONDAY, _WEDNESDAY, _FRIDAY = 0, 2, 4
 BY_CORP, BY_STAFF = 0, 1
 NOT_SENT, SENT, NO_FRIEND, TOO_MANY = 0, 1, 2, 3
 _LIKED_WITHIN = 5 * DAY
+# What was created a moment ago is still being handed to staff.
+_HANDED_OUT_WITHIN = 600
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,15 @@ class Outbound:
             if patience < 0.75
             else between(DAY, 4 * DAY, "late", *pair)
         )
+
+    def sent_before(self, outgoing: Outgoing, userid: str, until: int) -> int | None:
+        """Return ``sent_at`` where that was before ``until``, None otherwise."""
+        sent = self.sent_at(outgoing, userid)
+        return sent if sent is not None and sent < until else None
+
+    def is_handed_out(self, outgoing: Outgoing, until: int) -> bool:
+        """Return whether the platform tells of its tasks and results just before ``until``."""
+        return until - outgoing.created_at >= _HANDED_OUT_WITHIN
 
     def audience(self, outgoing: Outgoing, userid: str) -> list[Relation]:
         """Return the contacts of a staff member whom it was meant for, by the time they became contacts."""

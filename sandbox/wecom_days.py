@@ -10,7 +10,6 @@ import datetime as dt
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from functools import cache
 from itertools import accumulate
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,13 +40,13 @@ class WecomDays:
 
     def __init__(self, world: World) -> None:
         self._seed = world.options.seed
-        self._by_id = {group.chat_id: group for group in world.groups}
         self._groups: dict[str, list[Group]] = defaultdict(list)
         for group in world.groups:
             self._groups[group.owner].append(group)
         self._added: Counter[tuple[str, int]] = Counter()
         self._applied: Counter[tuple[str, int]] = Counter()
         self._lost: Counter[tuple[str, int]] = Counter()
+        self._talks: dict[str, tuple[int, list[int], list[int]]] = {}
         self._added_at: dict[str, list[int]] = defaultdict(list)
         self._ended_at: dict[str, list[int]] = defaultdict(list)
         for relation in world.relations:
@@ -120,13 +119,14 @@ class WecomDays:
 
     def _talk(self, group: Group, until: int) -> tuple[int, int]:
         """Return (members who ever spoke, messages ever sent) up to ``until``, a Shanghai midnight."""
-        first, spoke_at, messages = self._talk_of(group.chat_id)
+        if group.chat_id not in self._talks:
+            self._talks[group.chat_id] = self._talk_of(group)
+        first, spoke_at, messages = self._talks[group.chat_id]
         days = (until - first) // DAY
         return bisect_left(spoke_at, until), messages[min(days, len(messages)) - 1]
 
-    @cache  # noqa: B019 - there is one of these in a process
-    def _talk_of(self, chat_id: str) -> tuple[int, list[int], list[int]]:
-        group = self._by_id[chat_id]
+    def _talk_of(self, group: Group) -> tuple[int, list[int], list[int]]:
+        chat_id = group.chat_id
         spoke_at = [
             member.joined_at + between(0, 20 * DAY, "speaks at", self._seed, chat_id, place)
             for place, member in enumerate(group.members)
