@@ -15,7 +15,6 @@ from sandbox.calendar import FIRST_DAY, LAST_DAY, YEAR, moment
 from sandbox.chance import between, share
 from sandbox.contacts import DAY, STAFF, Relation
 from sandbox.people import opaque
-from sandbox.reach import blocked_at
 from sandbox.words import LIVE_THEMES
 from sandbox.world import World
 
@@ -112,13 +111,14 @@ class Outbound:
         return [
             group.chat_id
             for group in self._world.groups
-            if group.owner == userid and group.created_at < outgoing.created_at
+            if group.owner == userid
+            and group.created_at < outgoing.created_at
+            and group.is_there(outgoing.created_at)
         ]
 
     def outcome(self, outgoing: Outgoing, relation: Relation, sent_at: int) -> int:
         """Return the status of one delivery that was sent at ``sent_at``."""
-        blocked = blocked_at(self._seed, relation)
-        if blocked is not None and blocked < sent_at:
+        if relation.left_at is not None and relation.left_at < sent_at:
             return NO_FRIEND
         return TOO_MANY if self._share_of(outgoing, relation, "too many") < 0.03 else SENT
 
