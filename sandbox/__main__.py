@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime as dt
+import os
 import socket
 import sys
 from pathlib import Path
 
+from common.pii import MIN_KEY_BYTES
 from sandbox.calendar import FIRST_DAY, LAST_DAY, ZONE
 from sandbox.credentials import as_environment
 from sandbox.faults import ALL, FAULTS, FaultPlan, UnknownFaultError, plan_of
@@ -57,10 +59,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options = _options(asked)
         plan = plan_of(asked.faults.split(","), seed=asked.fault_seed, rate=asked.fault_rate)
+        key = _pii_key()
         listener = socket.socket(fileno=asked.listener) if inherited else listen(asked.port)
         with listener, contextlib.suppress(KeyboardInterrupt):
             if asked.truth:
-                told = write_truth(options, asked.truth, state_dir=asked.state_dir, day=asked.day)
+                told = write_truth(
+                    options, asked.truth, state_dir=asked.state_dir, day=asked.day, pii_key=key
+                )
                 print(f"{asked.truth}: what is true of {told:,} records", flush=True)
             if not inherited:
                 _say_where(f"http://{HOST}:{listener.getsockname()[1]}", plan, asked.day)
@@ -71,6 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
                 day=asked.day,
                 token_ttl_seconds=asked.token_ttl,
                 faults=plan,
+                pii_key=key,
                 until_stdin_closes=inherited,
             )
     except (OSError, ValueError, WrongStateError, UnknownFaultError) as error:
@@ -92,6 +98,14 @@ def _options(asked: argparse.Namespace) -> WorldOptions:
     if given:
         raise ValueError(f"--customers: expected no {', '.join(given)} beside it; give one or the other")
     return options_for(asked.customers, asked.seed)
+
+
+def _pii_key() -> bytes | None:
+    """Return the key of the home beside, where the environment holds it: the truth about leads needs it."""
+    key = os.environ.get("SIYU_PII_KEY", "").encode()
+    if key and len(key) < MIN_KEY_BYTES:
+        raise ValueError(f"SIYU_PII_KEY: expected at least {MIN_KEY_BYTES} bytes, got {len(key)}")
+    return key or None
 
 
 def _say_where(base_url: str, plan: FaultPlan, day: dt.date | None) -> None:

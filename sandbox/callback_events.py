@@ -63,7 +63,7 @@ def _wecom(world: World) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _of_relation(seed: int, relation: Relation) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The customer's deletion shows in no API: only the event tells of it."""
+    """The customer's deletion shows in no list: the event tells of it, and what is not delivered later."""
     person = relation.person.external_userid
     random = Random(f"{seed}:callbacks:{relation.userid}:{person}")
     added, ended = relation.created_at, relation.ended_at
@@ -81,8 +81,8 @@ def _of_relation(seed: int, relation: Relation) -> Iterator[tuple[int, dict[str,
     yield event(added, "add_external_contact", **welcome)
     if relation.remark:
         yield event(added + random.randrange(60, 7200), "edit_external_contact")
-    if random.random() < 0.04:
-        yield event(added + random.randrange(3600, 90 * 86_400), "del_follow_user")
+    if relation.left_at is not None:
+        yield event(relation.left_at, "del_follow_user")
     if random.random() < 0.02:
         yield event(
             added + random.randrange(86_400, 30 * 86_400), "transfer_fail", FailReason="customer_refused"
@@ -108,6 +108,8 @@ def _of_group(group: Group) -> Iterator[tuple[int, dict[str, Any]]]:
         if member.left_at is not None:
             how = _LEFT if member.left_at % 4 else _REMOVED
             yield event(member.left_at, "update", UpdateDetail="del_member", QuitScene=str(how), **changed)
+    if group.dismissed_at is not None:
+        yield event(group.dismissed_at, "dismiss")
 
 
 def _shop(world: World) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -9,21 +9,19 @@ import argparse
 import base64
 import datetime as dt
 import hashlib
-import json
 import struct
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from random import Random
-from typing import Any
-from xml.sax.saxutils import escape
 
 import httpx
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from sandbox.calendar import end_of
 from sandbox.callback_events import Event, events_of
+from sandbox.callback_messages import as_json, as_xml, message_of
 from sandbox.credentials import (
     SANDBOX_CALLBACK_AES_KEY,
     SANDBOX_CALLBACK_TOKEN,
@@ -73,10 +71,10 @@ class CallbackSender:
         Raises:
             httpx.TransportError: nobody answered the last attempt.
         """
-        message = as_json(event.message) if event.app == "shop" else as_xml(event.message)
+        message = message_of(event)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                answer = self.post(event.app, message.encode())
+                answer = self.post(event.app, message)
             except httpx.TransportError:
                 if attempt == _ATTEMPTS:
                     raise
@@ -122,30 +120,6 @@ def deliveries(
         (at + random.uniform(0, 50), place, event) for at, place, event in placed if random.random() < doubles
     ]
     return [event for _, _, event in sorted(placed, key=lambda each: each[:2])]
-
-
-def as_json(fields: dict[str, Any]) -> str:
-    """Return the message as the shop sends it."""
-    return json.dumps(fields, ensure_ascii=False)
-
-
-def as_xml(fields: dict[str, Any]) -> str:
-    """Return the message as WeCom sends it: texts as CDATA, lists as repeated elements."""
-    return f"<xml>{_elements(fields)}</xml>"
-
-
-def _elements(fields: dict[str, Any]) -> str:
-    return "".join(_element(name, value) for name, value in fields.items())
-
-
-def _element(name: str, value: Any) -> str:
-    if isinstance(value, list):
-        return "".join(_element(name, each) for each in value)
-    if isinstance(value, dict):
-        return f"<{name}>{_elements(value)}</{name}>"
-    text = str(value)
-    inner = escape(text) if text.isdigit() or "]]>" in text else f"<![CDATA[{text}]]>"
-    return f"<{name}>{inner}</{name}>"
 
 
 def send_all(sender: CallbackSender, events: Iterable[Event]) -> Counter[str]:

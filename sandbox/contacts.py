@@ -85,7 +85,7 @@ class Relation:
     """One (staff, person) pair. Times are unix seconds.
 
     ``ended_at`` is when the staff deleted the person: the relation is gone. ``left_at`` is when the person deleted the
-    staff (单向好友): the APIs go on showing the relation. ``new_mobiles`` stand in the remark from
+    staff (单向好友): the lists go on showing the relation. ``new_mobiles`` stand in the remark from
     ``mobiles_changed_at`` on.
     """
 

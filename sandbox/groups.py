@@ -31,7 +31,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Group:
-    """One customer group; members are ordered by the time they joined."""
+    """One customer group; members are ordered by the time they joined. Nobody joins or leaves a dismissed one."""
 
     chat_id: str
     name: str
@@ -41,6 +41,10 @@ class Group:
     notice: str
     members: Sequence[Member]
     dismissed_at: int | None = None
+
+    def is_there(self, moment: int) -> bool:
+        """Return whether it is not dismissed before a unix second."""
+        return self.dismissed_at is None or self.dismissed_at >= moment
 
 
 def make_groups(
@@ -75,11 +79,14 @@ def _with_brand(random: Random, group: Group, brand_people: Sequence[SandboxPers
         for person in brand_people
         if random.random() < 0.6
     ]
-    return replace(
-        group,
-        members=tuple(sorted((*group.members, *joined), key=lambda member: member.joined_at)),
-        dismissed_at=group.created_at + 21 * 86_400 if group.kind == "快闪" else None,
+    members = sorted((*group.members, *joined), key=lambda member: member.joined_at)
+    if group.kind != "快闪":
+        return replace(group, members=tuple(members))
+    over = group.created_at + 21 * 86_400
+    seen = (
+        replace(m, left_at=None if m.left_at is None or m.left_at >= over else m.left_at) for m in members
     )
+    return replace(group, members=tuple(m for m in seen if m.joined_at < over), dismissed_at=over)
 
 
 def _group(

@@ -72,8 +72,9 @@ def move_relations(
 ) -> list[Relation]:
     """Return the relations with what happens to them, and those that come of it.
 
-    Customers delete staff (``left_at``: nothing in the APIs shows it, only a callback), some whom staff deleted are
-    added again, some meet a third member of staff, and the brand's own people are contacts of one.
+    Customers delete staff (``left_at``: no list shows it, only a callback, a day's count and what is not delivered
+    any more), some whom staff deleted are added again, some meet a third member of staff, and the brand's own people
+    are contacts of one.
     """
     random = Random(f"{seed}:moves")
     moved: list[Relation] = []

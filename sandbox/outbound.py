@@ -15,7 +15,6 @@ from sandbox.calendar import FIRST_DAY, LAST_DAY, YEAR, moment
 from sandbox.chance import between, share
 from sandbox.contacts import DAY, STAFF, Relation
 from sandbox.people import opaque
-from sandbox.reach import blocked_at
 from sandbox.words import LIVE_THEMES
 from sandbox.world import World
 
@@ -23,6 +22,8 @@ _MONDAY, _WEDNESDAY, _FRIDAY = 0, 2, 4
 BY_CORP, BY_STAFF = 0, 1
 NOT_SENT, SENT, NO_FRIEND, TOO_MANY = 0, 1, 2, 3
 _LIKED_WITHIN = 5 * DAY
+# What was created a moment ago is still being handed to staff.
+_HANDED_OUT_WITHIN = 600
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,15 @@ class Outbound:
             else between(DAY, 4 * DAY, "late", *pair)
         )
 
+    def sent_before(self, outgoing: Outgoing, userid: str, until: int) -> int | None:
+        """Return ``sent_at`` where that was before ``until``, None otherwise."""
+        sent = self.sent_at(outgoing, userid)
+        return sent if sent is not None and sent < until else None
+
+    def is_handed_out(self, outgoing: Outgoing, until: int) -> bool:
+        """Return whether the platform tells of its tasks and results just before ``until``."""
+        return until - outgoing.created_at >= _HANDED_OUT_WITHIN
+
     def audience(self, outgoing: Outgoing, userid: str) -> list[Relation]:
         """Return the contacts of a staff member whom it was meant for, by the time they became contacts."""
         created = outgoing.created_at
@@ -101,13 +111,14 @@ class Outbound:
         return [
             group.chat_id
             for group in self._world.groups
-            if group.owner == userid and group.created_at < outgoing.created_at
+            if group.owner == userid
+            and group.created_at < outgoing.created_at
+            and group.is_there(outgoing.created_at)
         ]
 
     def outcome(self, outgoing: Outgoing, relation: Relation, sent_at: int) -> int:
         """Return the status of one delivery that was sent at ``sent_at``."""
-        blocked = blocked_at(self._seed, relation)
-        if blocked is not None and blocked < sent_at:
+        if relation.left_at is not None and relation.left_at < sent_at:
             return NO_FRIEND
         return TOO_MANY if self._share_of(outgoing, relation, "too many") < 0.03 else SENT
 

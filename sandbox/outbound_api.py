@@ -17,16 +17,20 @@ from sandbox.answers import (
     text_field,
     whole_field,
 )
-from sandbox.contacts import DAY, Relation
+from sandbox.contacts import DAY
 from sandbox.desk import Desk
-from sandbox.outbound import BY_CORP, BY_STAFF, NO_FRIEND, NOT_SENT, SENT, Outbound, Outgoing
+from sandbox.outbound import BY_CORP, BY_STAFF, NO_FRIEND, Outbound, Outgoing
+from sandbox.outbound_payloads import (
+    chat_delivery_payload,
+    delivery_payload,
+    message_payload,
+    moment_payload,
+    task_payload,
+)
 from sandbox.tokens import WECOM
 
 Rows = list[dict[str, Any]]
 
-_SENT_TASK = 2
-# What was created a moment ago is still being handed to staff.
-_DISPATCH_SECONDS = 600
 _NOT_READY = {"single": 41063, "group": 41063, "moment": 41079}
 _PERSONAL, _CORP_AND_PERSONAL = 1, 2
 
@@ -63,21 +67,15 @@ class OutboundApi:
         if chat_type not in ("single", "group"):
             raise ApiError(40058, "invalid Request Parameter: chat_type should be single or group")
         found = self._created(body, [*self.outbound.messages.values()], 31 * DAY)
-        rows = [_message(each) for each in found if each.kind == chat_type]
+        rows = [message_payload(each) for each in found if each.kind == chat_type]
         return self._page(body, "group_msg_list", rows, default=50, most=100)
 
     async def message_tasks(self, request: Request) -> Response:
         """get_groupmsg_task: which staff pressed send"""
         body = await body_of(request)
         message = self._ready(self.outbound.messages, body, "msgid")
-        rows = []
-        for userid in self.outbound.senders(message):
-            sent = self._sent(message, userid)
-            rows.append(
-                {"userid": userid, "status": _SENT_TASK, "send_time": sent}
-                if sent is not None
-                else {"userid": userid, "status": NOT_SENT}
-            )
+        senders = self.outbound.senders(message)
+        rows = [task_payload(userid, self._sent(message, userid)) for userid in senders]
         return self._page(body, "task_list", rows, default=500, most=1000)
 
     async def message_sends(self, request: Request) -> Response:
@@ -89,16 +87,17 @@ class OutboundApi:
         rows: Rows
         if message.kind == "group":
             chats = self.outbound.chats(message, userid) if sent is not None else []
-            rows = [{"chat_id": c, "userid": userid, "status": SENT, "send_time": sent} for c in chats]
+            rows = [chat_delivery_payload(chat_id, userid, sent or 0) for chat_id in chats]
         else:
-            rows = [self._delivery(message, r, sent) for r in self.outbound.audience(message, userid)]
+            audience = self.outbound.audience(message, userid)
+            rows = [delivery_payload(self.outbound, message, relation, sent) for relation in audience]
         return self._page(body, "send_list", rows, default=500, most=1000)
 
     async def moments(self, request: Request) -> Response:
         """get_moment_list: moments created in at most 30 days, by cursor"""
         body = await body_of(request)
         found = self._created(body, [*self.outbound.moments.values()], 30 * DAY)
-        return self._page(body, "moment_list", [_moment(each) for each in found], default=20, most=20)
+        return self._page(body, "moment_list", [moment_payload(each) for each in found], default=20, most=20)
 
     async def moment_tasks(self, request: Request) -> Response:
         """get_moment_task: which staff published a moment of the corp"""
@@ -157,7 +156,7 @@ class OutboundApi:
         found = outgoing.get(text_field(body, name))
         if found is None or found.created_at >= self.desk.view.until:
             raise ApiError(40058, f"invalid Request Parameter: {name}")
-        if self.desk.view.until - found.created_at < _DISPATCH_SECONDS:
+        if not self.outbound.is_handed_out(found, self.desk.view.until):
             raise ApiError(_NOT_READY[found.kind], "the message is being sent out, try again later")
         return found
 
@@ -168,15 +167,7 @@ class OutboundApi:
         return userid
 
     def _sent(self, outgoing: Outgoing, userid: str) -> int | None:
-        sent = self.outbound.sent_at(outgoing, userid)
-        return sent if sent is not None and sent < self.desk.view.until else None
-
-    def _delivery(self, message: Outgoing, relation: Relation, sent: int | None) -> dict[str, Any]:
-        row = {"external_userid": relation.person.external_userid, "userid": relation.userid}
-        if sent is None:
-            return {**row, "status": NOT_SENT}
-        status = self.outbound.outcome(message, relation, sent)
-        return {**row, "status": status, **({"send_time": sent} if status == SENT else {})}
+        return self.outbound.sent_before(outgoing, userid, self.desk.view.until)
 
     def _page(self, body: dict[str, Any], items: str, rows: Rows, *, default: int, most: int) -> Response:
         limit = whole_field(body, "limit", default)
@@ -190,27 +181,3 @@ class OutboundApi:
         return answer(
             {items: page, "next_cursor": make_cursor(question, reached) if reached < len(rows) else ""}
         )
-
-
-def _message(each: Outgoing) -> dict[str, Any]:
-    link = {"title": "直播间", "url": "https://example.invalid/live"}
-    return {
-        "msgid": each.outgoing_id,
-        **({"creator": each.creator} if each.creator else {}),
-        "create_time": each.created_at,
-        "create_type": each.create_type,
-        "text": {"content": each.content},
-        "attachments": [{"msgtype": "link", "link": link}] if each.create_type == BY_CORP else [],
-    }
-
-
-def _moment(each: Outgoing) -> dict[str, Any]:
-    return {
-        "moment_id": each.outgoing_id,
-        **({"creator": each.creator} if each.creator else {}),
-        "create_time": str(each.created_at),  # text here, a number elsewhere
-        "create_type": each.create_type,
-        "visible_type": 1,
-        "text": {"content": each.content},
-        "image": [{"media_id": f"WWCISP_{each.outgoing_id[3:15]}"}],
-    }

@@ -60,11 +60,17 @@ def serve(
     day: dt.date | None = None,
     token_ttl_seconds: float = TOKEN_TTL_SECONDS,
     faults: FaultPlan | None = None,
+    pii_key: bytes | None = None,
     until_stdin_closes: bool = False,
 ) -> None:
     """Serve the sandbox on ``listener`` until told to stop; blocks."""
     app = create_app(
-        build_world(options), state_dir=state_dir, day=day, token_ttl_seconds=token_ttl_seconds, faults=faults
+        build_world(options),
+        state_dir=state_dir,
+        day=day,
+        token_ttl_seconds=token_ttl_seconds,
+        faults=faults,
+        pii_key=pii_key,
     )
     # A connection cut on demand is no news.
     logging.getLogger("uvicorn.error").addFilter(
@@ -86,11 +92,13 @@ def serve(
     server.run(sockets=[listener])
 
 
-def write_truth(options: WorldOptions, path: Path, *, state_dir: Path, day: dt.date | None) -> int:
+def write_truth(
+    options: WorldOptions, path: Path, *, state_dir: Path, day: dt.date | None, pii_key: bytes | None = None
+) -> int:
     """Write the truth file of a world at a day; return how many records it tells of."""
     world = build_world(options)
     with contextlib.closing(SandboxState(world, state_dir)) as state:
-        return truth.write(Desk(world, state, View(world, day)), path)
+        return truth.write(Desk(world, state, View(world, day), pii_key), path)
 
 
 def _stop_at_end_of_stdin(server: uvicorn.Server) -> None:

@@ -32,7 +32,7 @@ from sandbox.official_account_api import OfficialAccountApi
 from sandbox.outbound_api import OutboundApi
 from sandbox.state import SandboxState
 from sandbox.tokens import TokenDesk
-from sandbox.truth import TELLERS
+from sandbox.truth import UntoldStreamError, streams_told
 from sandbox.truth import lines as truth_lines
 from sandbox.video_account_api import VideoAccountApi
 from sandbox.view import View
@@ -53,15 +53,17 @@ def create_app(
     token_ttl_seconds: float = TOKEN_TTL_SECONDS,
     intercept: Interceptor | None = None,
     faults: FaultPlan | None = None,
+    pii_key: bytes | None = None,
 ) -> Starlette:
     """Return the application that serves ``world``, as it was at the end of ``day`` (None: the whole year).
 
-    Marks and added tags are kept under ``state_dir``. Tokens live ``token_ttl_seconds``.
+    Marks and added tags are kept under ``state_dir``. Tokens live ``token_ttl_seconds``. With ``pii_key``, the key of
+    the home that reads from it, the truth tells of leads too.
 
     Raises:
         sandbox.state.WrongStateError: ``state_dir`` belongs to a world with other options.
     """
-    desk = Desk(world, SandboxState(world, state_dir), View(world, day))
+    desk = Desk(world, SandboxState(world, state_dir), View(world, day), pii_key)
     tokens, struck = TokenDesk(token_ttl_seconds), Faults(faults or FaultPlan())
     calls: Counter[str] = Counter()
     handlers = WecomApi(desk).routes() | VideoAccountApi(desk).routes()
@@ -144,9 +146,10 @@ def _own_routes(desk: Desk, tokens: TokenDesk, calls: Counter[str]) -> list[Rout
 
     async def tell(request: Request) -> Response:
         only = request.query_params.get("stream")
-        if only is not None and only not in TELLERS:
-            error = f"stream: expected one of {', '.join(TELLERS)}, got {only}"
-            return JSONResponse({"error": error}, status_code=400)
+        try:
+            streams_told(desk, only)
+        except UntoldStreamError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
         return StreamingResponse(truth_lines(desk, only), media_type="application/x-ndjson")
 
     return [

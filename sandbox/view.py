@@ -75,8 +75,7 @@ class View:
         groups = {
             group.chat_id: group
             for group in self.world.groups
-            if group.created_at < self.until
-            and (group.dismissed_at is None or group.dismissed_at >= self.until)
+            if group.created_at < self.until and group.is_there(self.until)
         }
         self.groups: Mapping[str, Group] = self.crowd.groups_beside(groups)
         self.lives: dict[str, Live] = {

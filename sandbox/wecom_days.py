@@ -10,7 +10,6 @@ import datetime as dt
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from functools import cache
 from itertools import accumulate
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,7 +18,6 @@ from sandbox.calendar import YEAR_END
 from sandbox.chance import between, share
 from sandbox.contacts import DAY, Relation
 from sandbox.groups import Group
-from sandbox.reach import blocked_at
 from sandbox.world import World
 
 # The platform counts by its own natural day, whatever the brand's time zone is. Shanghai has no summer time.
@@ -41,13 +39,13 @@ class WecomDays:
 
     def __init__(self, world: World) -> None:
         self._seed = world.options.seed
-        self._by_id = {group.chat_id: group for group in world.groups}
         self._groups: dict[str, list[Group]] = defaultdict(list)
         for group in world.groups:
             self._groups[group.owner].append(group)
         self._added: Counter[tuple[str, int]] = Counter()
         self._applied: Counter[tuple[str, int]] = Counter()
         self._lost: Counter[tuple[str, int]] = Counter()
+        self._talks: dict[str, tuple[int, list[int], list[int]]] = {}
         self._added_at: dict[str, list[int]] = defaultdict(list)
         self._ended_at: dict[str, list[int]] = defaultdict(list)
         for relation in world.relations:
@@ -55,17 +53,18 @@ class WecomDays:
         for times in (*self._added_at.values(), *self._ended_at.values()):
             times.sort()
 
-    def owns_groups(self, owner: str, until: int) -> bool:
-        """Return whether somebody owns a group that was made before ``until``."""
-        return any(group.created_at < until for group in self._groups[owner])
+    def owns_groups(self, owner: str, first: int, until: int) -> bool:
+        """Return whether somebody owned a group at some time from ``first`` to ``until``."""
+        return any(group.created_at < until and group.is_there(first) for group in self._groups[owner])
 
     def groups(self, owners: Iterable[str], first: int, last: int) -> Figures:
         """Return the figures of all groups of ``owners`` for the Shanghai days that begin at first … last."""
         until = last + DAY
-        groups = [g for owner in owners for g in self._groups[owner] if g.created_at < until]
+        owned = [group for owner in owners for group in self._groups[owner]]
+        groups = [group for group in owned if group.created_at < until and group.is_there(until)]
         present = sum(_present(group, until) for group in groups)
         talk = [self._talk(group, until) for group in groups]
-        joins = [m.joined_at for group in groups for m in group.members]
+        joins = [m.joined_at for group in owned for m in group.members]
         return {
             "new_chat_cnt": sum(first <= group.created_at for group in groups),
             "chat_total": len(groups),
@@ -114,19 +113,19 @@ class WecomDays:
             self._applied[userid, day] += 1
         if relation.ended_at is not None:
             self._ended_at[userid].append(relation.ended_at)
-        lost = blocked_at(self._seed, relation)
-        if lost is not None and (relation.ended_at is None or lost < relation.ended_at):
-            self._lost[userid, midnight_of(lost)] += 1
+        if relation.left_at is not None:
+            self._lost[userid, midnight_of(relation.left_at)] += 1
 
     def _talk(self, group: Group, until: int) -> tuple[int, int]:
         """Return (members who ever spoke, messages ever sent) up to ``until``, a Shanghai midnight."""
-        first, spoke_at, messages = self._talk_of(group.chat_id)
+        if group.chat_id not in self._talks:
+            self._talks[group.chat_id] = self._talk_of(group)
+        first, spoke_at, messages = self._talks[group.chat_id]
         days = (until - first) // DAY
         return bisect_left(spoke_at, until), messages[min(days, len(messages)) - 1]
 
-    @cache  # noqa: B019 - there is one of these in a process
-    def _talk_of(self, chat_id: str) -> tuple[int, list[int], list[int]]:
-        group = self._by_id[chat_id]
+    def _talk_of(self, group: Group) -> tuple[int, list[int], list[int]]:
+        chat_id = group.chat_id
         spoke_at = [
             member.joined_at + between(0, 20 * DAY, "speaks at", self._seed, chat_id, place)
             for place, member in enumerate(group.members)

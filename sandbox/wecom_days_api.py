@@ -51,7 +51,7 @@ class WecomDaysApi:
         items: list[dict[str, Any]] = [
             {"owner": owner, "data": self.days.groups([owner], first, last)}
             for owner in self._owners_asked(body)
-            if self.days.owns_groups(owner, last + DAY)
+            if self.days.owns_groups(owner, first, last + DAY)
         ]
         items.sort(key=lambda item: item["data"][order], reverse=not body.get("order_asc"))
         page = items[offset : offset + limit]

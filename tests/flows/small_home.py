@@ -103,10 +103,14 @@ def drop_orders(settings: Settings, name: str, rows: Sequence[OrderRow]) -> None
 
 @contextmanager
 def sandbox_here(
-    options: WorldOptions, state_dir: Path, day: dt.date | None, intercept: Interceptor | None = None
+    options: WorldOptions,
+    state_dir: Path,
+    day: dt.date | None,
+    intercept: Interceptor | None = None,
+    pii_key: bytes | None = None,
 ) -> Iterator[tuple[str, Starlette]]:
     """Serve a sandbox from a thread and yield its base URL and the application."""
-    app = create_app(build_world(options), state_dir=state_dir, day=day, intercept=intercept)
+    app = create_app(build_world(options), state_dir=state_dir, day=day, intercept=intercept, pii_key=pii_key)
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off", date_header=False)
     )

@@ -9,10 +9,14 @@ from itertools import pairwise
 
 import pytest
 
-from sandbox.calendar import end_of
+from sandbox.calendar import YEAR_END, YEAR_START, end_of
+from sandbox.callback_events import events_of
+from sandbox.contacts import DAY
 from sandbox.moves import BRAND_PEOPLE
+from sandbox.outbound import Outbound
 from sandbox.shop_payloads import order_payload
 from sandbox.view import View
+from sandbox.wecom_days import WecomDays, midnight_of
 from sandbox.wecom_payloads import follow_info, group_chat
 from sandbox.world import World
 
@@ -33,6 +37,15 @@ def test_a_customer_who_deletes_staff_stays_in_the_apis(world: World) -> None:
     assert left
     shown = View(world).relation
     assert all((relation.userid, relation.person.external_userid) in shown for relation in left)
+
+
+def test_the_event_tells_when_a_customer_deleted_staff(world: World) -> None:
+    told = {
+        (each.message["UserID"], each.message["ExternalUserID"], each.at)
+        for each in events_of(world, YEAR_START, YEAR_END)
+        if each.message.get("ChangeType") == "del_follow_user"
+    }
+    assert told == {(r.userid, r.person.external_userid, r.left_at) for r in world.relations if r.left_at}
 
 
 def test_a_changed_phone_shows_in_the_remark_and_on_later_orders(world: World) -> None:
@@ -89,3 +102,23 @@ def test_a_group_is_dismissed(world: World) -> None:
     after = View(world, day + dt.timedelta(days=1))
     assert flash.chat_id not in after.groups
     assert after.until == end_of(day + dt.timedelta(days=1))
+
+
+def test_a_dismissed_group_is_over_in_figures_messages_and_events(world: World) -> None:
+    (flash,) = [group for group in world.groups if group.dismissed_at]
+    over = flash.dismissed_at or 0
+    assert all(m.joined_at < over and (m.left_at is None or m.left_at < over) for m in flash.members)
+    figures, day = WecomDays(world), midnight_of(over)
+
+    def chats(day: int) -> int:
+        return int(figures.groups([flash.owner], day, day)["chat_total"])
+
+    assert chats(day - DAY) - chats(day) == 1
+    assert figures.owns_groups(flash.owner, day, day + DAY), "its last day is still asked for"
+    outbound = Outbound(world)
+    sent = [each for each in outbound.messages.values() if each.kind == "group"]
+    told = [each.created_at <= over for each in sent if flash.chat_id in outbound.chats(each, flash.owner)]
+    assert told
+    assert all(told)
+    events = [e for e in events_of(world, YEAR_START, YEAR_END) if e.message.get("ChatId") == flash.chat_id]
+    assert (events[-1].at, events[-1].message["ChangeType"]) == (over, "dismiss")
