@@ -23,8 +23,8 @@ from sandbox.world import World, WorldOptions
 from tests.exactness.dbt_home import DbtHome
 from tests.flows.small_home import sandbox_here, settings_for
 
-OPTIONS = WorldOptions(seed=7, buyers=200, extra_people=100, shop_orders=400)
-FIRST, LAST = dt.date(2017, 2, 20), dt.date(2017, 4, 14)
+OPTIONS = WorldOptions(seed=7, buyers=600, extra_people=300, shop_orders=400)
+FIRST, LAST = dt.date(2017, 2, 20), dt.date(2017, 5, 31)
 UNTIL = end_of(LAST)
 PII_KEY = b"k" * 32
 STREAM_KEYS = (
