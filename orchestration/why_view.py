@@ -17,6 +17,10 @@ _SOURCES_ZH = {
     "gift_receiver": "收礼人",
     "wecom_group_member": "群成员",
     "decision": "人工裁定",
+    "store_member": "门店会员",
+    "official_follower": "公众号粉丝",
+    "personal_contact": "个人微信好友",
+    "lead": "留资",
 }
 _MOVES_ZH = {"merge": "merge (合并)", "unmerge": "unmerge (拆分)", "reassigned": "reassigned (改归属)"}
 _HASH_DIGITS = 8

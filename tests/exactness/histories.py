@@ -1,8 +1,8 @@
 """Random histories: what happened in a small world, and in which loads the pipeline heard of it.
 
 Days arrive in any order, orders late and corrected (amount, status, even the buyer), refunds before or after their
-order, unionids after the contact, relations and group members come and go. Reusable: a history is a list of
-``Step`` values, each one run of the daily job.
+order and moved to another, unionids after the contact, relations, followers and group members come and go, deliveries
+before their message. Reusable: a history is a list of ``Step`` values, each one run of the daily job.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +25,14 @@ DAY_ZERO = dt.date(2026, 1, 1)
 # Enough people, and few enough links between them, that a run leaves most of them untouched.
 PEOPLE = 14
 MAX_EVENT_DAY = 130
+# What may happen; the more often a kind stands here, the more often it does.
+KINDS = (
+    *["order"] * 5,
+    *["shop_order"] * 4,
+    *["store_order", "refund", "follow", "outgoing", "send"] * 2,
+    *["coupon", "member", "store_member", "friend", "contact", "unionid", "unfollow", "leave_official"],
+    *["join", "leave", "lines", "decision", "lead", "interaction", "live"],
+)
 
 
 @dataclass
@@ -48,28 +58,33 @@ class Happening:
 def happenings(runs: int) -> st.SearchStrategy[Happening]:
     return st.builds(
         Happening,
-        kind=st.sampled_from(
-            ["order"] * 5
-            + ["shop_order"] * 4
-            + [
-                "refund",
-                "coupon",
-                "member",
-                "contact",
-                "unionid",
-                "unfollow",
-                "join",
-                "leave",
-                "lines",
-                "decision",
-            ]
-        ),
+        kind=st.sampled_from(KINDS),
         who=st.integers(0, PEOPLE - 1),
         day=st.integers(0, MAX_EVENT_DAY),
         heard=st.integers(0, runs - 1),
         size=st.integers(-2, 400),
         twist=st.integers(0, PEOPLE - 1),
     )
+
+
+def one_of_everything(seed: int, repeats: int = 15) -> Step:
+    """A single run that has heard of every kind of happening several times."""
+    chance = random.Random(seed)
+    events = [
+        Happening(
+            kind,
+            chance.randrange(PEOPLE),
+            chance.randrange(60),
+            0,
+            chance.randrange(400),
+            chance.randrange(PEOPLE),
+        )
+        for kind in sorted(set(KINDS)) * repeats
+    ]
+    world = _World()
+    for event in events:
+        world.hear(event)
+    return Step(as_of=DAY_ZERO + dt.timedelta(days=100), loads=world.deliver())
 
 
 @st.composite
@@ -80,7 +95,7 @@ def histories(draw: st.DrawFn) -> list[Step]:
     for _ in range(runs):
         steps.append(Step(as_of=DAY_ZERO + dt.timedelta(days=day)))
         day += draw(st.sampled_from([0, 1, 1, 2, 7, 29, 30, 31, 90]))
-    events = draw(st.lists(happenings(runs), min_size=5, max_size=45))
+    events = draw(st.lists(happenings(runs), min_size=5, max_size=60))
     world = _World()
     for number, step in enumerate(steps):
         for event in (each for each in events if each.heard == number):
@@ -108,6 +123,7 @@ class _World:
         self.tables: dict[str, list[dict[str, Any]]] = {}
         self.contacts: dict[str, dict[str, Any]] = {}
         self.groups: dict[str, dict[str, dict[str, Any]]] = {}
+        self.followers: dict[str, dict[str, Any]] = {}
         self.scanned: set[str] = set()
 
     def hear(self, event: Happening) -> None:
@@ -125,6 +141,9 @@ class _World:
                     [_record(chat, _group(chat, people)) for chat, people in self.groups.items()],
                 )
             )
+        if "followers" in self.scanned and self.followers:
+            followers = [_record(openid, payload) for openid, payload in self.followers.items()]
+            loads.append(("official_account/followers", followers))
         self.scanned = set()
         return loads
 
@@ -135,12 +154,22 @@ class _World:
         """Few order ids, so that most are heard of again: other amount, status, day, or another buyer."""
         self._add("miniprogram/orders", _order_row(event, order=_order_id(event)))
 
+    def _store_order(self, event: Happening) -> None:
+        """In stores many buyers are known by their phone alone, or not at all."""
+        row = _order_row(event, order=_store_order_id(event))
+        self._add("store/orders", {**row, "buyer_id": None} if event.size % 3 == 0 else row)
+
     def _lines(self, event: Happening) -> None:
+        stream, order_id = (
+            ("store/order_lines", _store_order_id(event))
+            if event.size % 4 == 0
+            else ("miniprogram/order_lines", _order_id(event))
+        )
         for line in range(1, 2 + event.size % 3):
             self._add(
-                "miniprogram/order_lines",
+                stream,
                 {
-                    "order_id": _order_id(event),
+                    "order_id": order_id,
                     "buyer_source": "test",
                     "line_no": line,
                     "sku_id": f"sku{event.twist}",
@@ -177,25 +206,22 @@ class _World:
         self._add("video_account/shop_orders", _record(order_id, payload))
 
     def _refund(self, event: Happening) -> None:
-        order_id = _shop_order_id(event)
+        """Few ids and any order: some orders have several, and some come again as another order's."""
+        number = f"a{event.who % 6}"
         status = "MERCHANT_REFUND_SUCCESS" if event.size % 3 else "MERCHANT_PROCESSING"
-        self._add(
-            "video_account/aftersales",
-            _record(
-                f"a{order_id}",
-                {
-                    "after_sale_order_id": f"a{order_id}",
-                    "order_id": order_id,
-                    "openid": f"oShop{event.who}",
-                    "status": status,
-                    "type": "REFUND",
-                    "product_info": {"sku_id": "s1", "count": 1},
-                    "refund_info": {"amount": abs(event.size) * 100},
-                    "create_time": _seconds(event.day),
-                    "complete_time": _seconds(event.day + event.twist % 5),
-                },
-            ),
-        )
+        payload = {
+            "after_sale_order_id": number,
+            "order_id": _shop_order_id(event),
+            "openid": f"oShop{event.who}",
+            "status": status,
+            "type": "REFUND",
+            "product_info": {"sku_id": f"s{event.size % 2}", "count": 1},
+            "refund_info": {"amount": abs(event.size) * 100},
+            "create_time": _seconds(event.day),
+        }
+        if event.size % 4:
+            payload["complete_time"] = _seconds(event.day + event.twist % 5)
+        self._add("video_account/aftersales", _record(number, payload))
 
     def _coupon(self, event: Happening) -> None:
         self._add(
@@ -213,27 +239,113 @@ class _World:
         )
 
     def _member(self, event: Happening) -> None:
+        self._add("miniprogram/members", _member_row(event))
+
+    def _store_member(self, event: Happening) -> None:
+        row = _member_row(event)
+        self._add("store/members", {**row, "openid": None, "app_id": None, "name": f"店{event.twist}"})
+
+    def _friend(self, event: Happening) -> None:
+        """The same wxid is one person in two accounts; other ids are known inside their account only."""
         self._add(
-            "miniprogram/members",
+            "personal_wechat/contacts",
             {
-                "buyer_id": f"b{event.who}",
-                "buyer_source": "test",
-                "unionid": f"union{event.who}" if event.size % 2 else None,
-                "openid": f"oMini{event.who}",
-                "app_id": "wxmini",
+                "account_id": f"staff{event.twist % 2}",
+                "contact_id": f"f{event.who}" if event.size % 5 == 0 else f"wxid_{event.who}",
+                "alias": None,
+                "nickname": f"友{event.twist}",
+                "remark": None,
                 "phone": None,
-                "phone_hmac": f"p{event.twist if event.size % 9 == 0 else event.who}"
-                if event.size % 3 == 0
-                else None,
-                "name": f"名{event.who}",
-                "gender": ["male", "female", "unknown"][event.size % 3],
-                "birthday": dt.date(1990, 1 + event.twist % 12, 3),
-                "city": "杭州",
-                "registered_at": _instant(event.day),
+                "phone_hmac": f"p{event.who}" if event.size % 3 == 1 else None,
+                "added_at": None if event.size % 3 == 0 else _instant(event.day),
+                "tags": f"标签{event.size}",
                 "source": "history",
                 "source_line": 1,
             },
         )
+
+    def _follow(self, event: Happening) -> None:
+        self.scanned.add("followers")
+        payload = {
+            "subscribe": 1,
+            "openid": f"oOff{event.who}",
+            "subscribe_time": _seconds(event.day),
+            "subscribe_scene": "ADD_SCENE_QR_CODE",
+            "qr_scene_str": f"q{event.twist % 3}",
+        }
+        if event.size % 2:
+            payload["unionid"] = f"union{event.who}"
+        self.followers[f"oOff{event.who}"] = payload
+
+    def _leave_official(self, event: Happening) -> None:
+        if len(self.followers) > 1 and self.followers.pop(f"oOff{event.who}", None):
+            self.scanned.add("followers")
+
+    def _lead(self, event: Happening) -> None:
+        """Corrected to another phone now and then, which moves it to another customer."""
+        number = f"lead{event.who % 5}"
+        payload = {
+            "lead_id": number,
+            "leads_component_id": "form",
+            "request_id": f"r{event.twist % 2}",
+            "time": _seconds(event.day),
+            "live_start_time": _seconds(event.day) - 60,
+            "leads_data": [{"title": "手机号", "value": "…"}],
+        }
+        phones = sorted({f"p{event.who}", f"p{event.twist}"}) if event.size % 4 == 0 else [f"p{event.who}"]
+        self._add("video_account/leads", _record(number, payload, phones if event.size % 7 else []))
+
+    def _live(self, event: Happening) -> None:
+        figures = {"live_dashboard_data": {"summary": {"new_watch_uv": abs(event.size)}}, "live_duration": 60}
+        payload = {
+            "export_id": f"live{event.who % 3}",
+            "create_time": _seconds(event.day),
+            "data": {"live_dashboard_data": figures, "live_ec_data_summary": {"total_gmv": abs(event.size)}},
+        }
+        self._add("video_account/lives", _record(payload["export_id"], payload))
+
+    def _outgoing(self, event: Happening) -> None:
+        """A message or a moment as it was created, before or after what is known of its delivery."""
+        stream, name, number = _outgoing_of(event)
+        payload: dict[str, Any] = {
+            name: number,
+            "create_time": _seconds(event.day),
+            "create_type": event.size % 2,
+        }
+        if stream == "moment":
+            payload |= {"visible_type": event.who % 2, "create_time": str(payload["create_time"])}
+        self._add(f"wecom/{stream}s", _record(number, payload))
+
+    def _send(self, event: Happening) -> None:
+        """To a customer or, of a message, to a group; staff send late, so that its status changes."""
+        stream, name, number = _outgoing_of(event)
+        userid, who = f"staff{event.size % 2}", f"wm{event.who}"
+        payload: dict[str, Any] = {name: number, "userid": userid, "external_userid": who}
+        if stream == "mass_message":
+            if event.size % 7 == 0:
+                who = "wr0"
+                payload = {name: number, "userid": userid, "chat_id": who}
+            payload |= {"receiver": who, "status": event.day % 5}
+            if payload["status"] == 1:
+                payload["send_time"] = _seconds(event.day)
+        self._add(f"wecom/{stream}_sends", _record(f"{number}|{userid}|{who}", payload))
+
+    def _interaction(self, event: Happening) -> None:
+        kind, who = ("like", "comment")[event.size % 2], f"wm{event.who}"
+        payload = {
+            "moment_id": f"mom{event.twist % 3}",
+            "userid": "staff0",
+            "kind": kind,
+            "create_time": _seconds(event.day),
+        }
+        if event.size % 6 == 0:
+            who = payload["person_id"] = "staff1"
+        else:
+            payload["person_id"] = payload["external_userid"] = who
+        key = "|".join(
+            str(payload[name]) for name in ("moment_id", "userid", "kind", "person_id", "create_time")
+        )
+        self._add("wecom/moment_interactions", _record(key, payload))
 
     def _decision(self, event: Happening) -> None:
         """A reviewer joins two buyers or keeps them apart, and may think otherwise later."""
@@ -309,6 +421,37 @@ def _order_id(event: Happening) -> str:
     return f"m{event.twist}"
 
 
+def _store_order_id(event: Happening) -> str:
+    return f"st{event.twist}"
+
+
+def _outgoing_of(event: Happening) -> tuple[str, str, str]:
+    """Stream, name of the id and id: few of each, so that deliveries meet their message."""
+    if event.twist % 2:
+        return "mass_message", "msgid", f"msg{event.twist % 3}"
+    return "moment", "moment_id", f"mom{event.twist % 3}"
+
+
+def _member_row(event: Happening) -> dict[str, Any]:
+    shared = event.twist if event.size % 9 == 0 else event.who
+    return {
+        "buyer_id": f"b{event.who}",
+        "buyer_source": "test",
+        "unionid": f"union{event.who}" if event.size % 2 else None,
+        "openid": f"oMini{event.who}",
+        "app_id": "wxmini",
+        "phone": None,
+        "phone_hmac": f"p{shared}" if event.size % 3 == 0 else None,
+        "name": f"名{event.who}",
+        "gender": ["male", "female", "unknown"][event.size % 3],
+        "birthday": dt.date(1990, 1 + event.twist % 12, 3),
+        "city": "杭州",
+        "registered_at": _instant(event.day),
+        "source": "history",
+        "source_line": 1,
+    }
+
+
 def _shop_order_id(event: Happening) -> str:
     """19 digits, as the platform gives them."""
     return f"37245610987612345{event.twist:02d}"
@@ -345,14 +488,14 @@ def _group(chat: str, people: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _record(key: str, payload: dict[str, Any]) -> dict[str, Any]:
+def _record(key: str, payload: dict[str, Any], phone_hmacs: Sequence[str] = ()) -> dict[str, Any]:
     text = json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return {
         "record_key": key,
         "op": "upsert",
         "payload": text,
         "payload_hash": hashlib.sha256(text.encode()).hexdigest(),
-        "phone_hmacs": "[]",
+        "phone_hmacs": json.dumps(list(phone_hmacs)),
         "source": "history",
     }
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from common.clock import UTC
 from tests.exactness.dbt_home import DbtHome, differing_rows
-from tests.exactness.histories import Step, deliver, histories
+from tests.exactness.histories import Step, deliver, histories, one_of_everything
 
 SHARDS = 8
 HISTORIES_PER_SHARD = int(os.environ.get("SIYU_TEST_HISTORIES", "3"))
@@ -61,3 +61,26 @@ def run_both_ways(dbt_home: DbtHome, steps: list[Step]) -> dict[str, int]:
     step_by_step = dbt_home.put_warehouse_aside("step_by_step")
     dbt_home.run(steps[-1].as_of.isoformat())
     return differing_rows(step_by_step, dbt_home.warehouse)
+
+
+def test_histories__reach_every_fact(dbt_home: DbtHome) -> None:
+    """An empty table equals an empty table: what histories never fill is never compared."""
+    dbt_home.clear()
+    step = one_of_everything(seed=20261122)
+    deliver(dbt_home.lake, step, dt.datetime(2026, 6, 1, tzinfo=UTC))
+    dbt_home.run(step.as_of.isoformat())
+    facts = [
+        name
+        for (name,) in dbt_home.query(
+            "select table_name from duckdb_tables() where schema_name = 'marts' and table_name like 'fct%'"
+        )
+    ]
+    assert len(facts) >= 13
+    empty = [name for name in facts if not dbt_home.query(f"select 1 from marts.{name} limit 1")]
+    assert not empty
+    codes = dbt_home.query("select count(distinct event_code) from marts.fct_events")
+    assert codes == [(12,)]
+    channels = {
+        channel for (channel,) in dbt_home.query("select distinct channel_code from marts.fct_orders")
+    }
+    assert channels == {"miniprogram", "store", "video_account"}

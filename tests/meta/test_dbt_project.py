@@ -14,7 +14,8 @@ PUBLIC_SCHEMAS = ("marts", "activation")
 GENERATED_COLUMNS = {"int_run__verdicts"}
 REQUIRED_PUBLIC = {
     "customers", "customer_identities", "orders", "customer_tags", "tag_catalog", "tag_history", "member_tiers",
-    "cohort_retention", "segments", "segment_members",
+    "cohort_retention", "segments", "segment_members", "touches", "moments", "moment_interactions",
+    "official_followers", "personal_contacts", "leads", "events",
 }  # fmt: skip
 
 

@@ -15,6 +15,21 @@ with contacts as (
 
 ),
 
+friends as (
+
+    select
+        versions.name_masked,
+        versions.phone_masked,
+        versions._load_id,
+        identifiers.customer_id
+    from (
+        {{ latest_version(ref('stg_personal_wechat__contacts'), 'account_id, contact_id', '_row_no desc') }}
+    ) as versions
+    inner join {{ ref('int_run__identifiers') }} as identifiers
+        on identifiers.identifier_key = {{ personal_contact_key('versions.account_id', 'versions.contact_id') }}
+
+),
+
 given as (
 
     {% for attribute, value in {
@@ -24,7 +39,7 @@ given as (
     select
         customer_id,
         '{{ attribute }}' as attribute_code,
-        'member' as source_code,
+        source_code,
         {{ value }} as attribute_value,
         _load_id
     from {{ ref('int_run__register_entries') }}
@@ -35,6 +50,12 @@ given as (
     union all
     select customer_id, 'gender', 'wecom_contact', case gender_code when 1 then 'male' when 2 then 'female' end, _load_id
     from contacts
+    union all
+    select customer_id, 'name', 'personal_contact', name_masked, _load_id
+    from friends
+    union all
+    select customer_id, 'phone', 'personal_contact', phone_masked, _load_id
+    from friends
 
 ),
 

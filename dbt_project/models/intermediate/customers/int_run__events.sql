@@ -29,13 +29,24 @@ with events as (
     select customer_id, joined_date, 'wecom', 0, 0, 0, 0, 0, 0, 1
     from {{ ref('fct_group_memberships') }}
     union all
-    select profiles.customer_id, profiles.registered_date, 'miniprogram', 0, 0, 0, 0, 0, 0, 0
-    from {{ ref('int_run__profiles') }} as profiles
-    cross join {{ ref('int_run__clock') }} as clock
-    where profiles.registered_date <= clock.as_of
+    -- Being seen counts in no feature, but it makes a customer: she registered, followed, became a friend, left a
+    -- lead, liked a moment. What the brand sent her does not.
+    {%- for seen in [
+        {'date': business_date('registered_at'), 'channel': 'channel_code', 'model': ref('int_run__register_entries')},
+        {'date': 'followed_date', 'channel': "'official_account'", 'model': ref('fct_official_followers')},
+        {'date': 'added_date', 'channel': "'personal_wechat'", 'model': ref('fct_personal_contacts')},
+        {'date': 'submitted_date', 'channel': "'video_account'", 'model': ref('fct_leads')},
+        {'date': 'interacted_date', 'channel': "'wecom'", 'model': ref('fct_moment_interactions')},
+    ] %}
+    {{ 'union all' if not loop.first }}
+    select customer_id, {{ seen.date }}, {{ seen.channel }}, 0, 0, 0, 0, 0, 0, 0
+    from {{ seen.model }}
+    {%- endfor %}
 
 )
 
 select events.*
 from events
 inner join {{ ref('int_run__touched_customers') }} as touched on touched.customer_id = events.customer_id
+cross join {{ ref('int_run__clock') }} as clock
+where events.event_date <= clock.as_of

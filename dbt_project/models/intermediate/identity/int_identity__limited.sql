@@ -26,15 +26,33 @@ limited_types as (
         on types.identifier_type = identifiers.identifier_type and types.most_beside is not null
     where identifiers.identifier_no in (select identifier_no from candidates)
 
-)
+),
 
 -- Hubs are counted, which are people as far as a record knows: a member of a family has several identifiers beside
 -- the family's phone, and is one.
+crowded as (
+
+    select
+        links.identifier_no,
+        limited_types.most_beside
+    from limited_types
+    inner join {{ ref('int_identity__links') }} as links on links.identifier_no = limited_types.identifier_no
+    where links.hub_no <> links.identifier_no
+    group by links.identifier_no, limited_types.most_beside
+    having count(distinct links.hub_no) > limited_types.most_beside
+
+)
+
+-- An order by phone alone is its own hub and nobody: whoever orders so six times is not six people. Few values are
+-- crowded, so that only for them it is looked up who stands there.
 select
     links.identifier_no,
     count(distinct links.hub_no) as companion_count
-from limited_types
-inner join {{ ref('int_identity__links') }} as links on links.identifier_no = limited_types.identifier_no
+from crowded
+inner join {{ ref('int_identity__links') }} as links on links.identifier_no = crowded.identifier_no
+inner join {{ ref('int_identity__identifiers') }} as hubs on hubs.identifier_no = links.hub_no
+inner join {{ ref('int_identity__type_policy') }} as hub_types
+    on hub_types.identifier_type = hubs.identifier_type and hub_types.is_person
 where links.hub_no <> links.identifier_no
-group by links.identifier_no, limited_types.most_beside
-having count(distinct links.hub_no) > limited_types.most_beside
+group by links.identifier_no, crowded.most_beside
+having count(distinct links.hub_no) > crowded.most_beside

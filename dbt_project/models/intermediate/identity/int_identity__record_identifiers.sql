@@ -9,15 +9,17 @@ with orders as (
         cast(null as varchar) as unionid,
         cast(null as varchar) as phone_hmac
     from {{ ref('int_orders__unioned') }}
+    {% for channel in file_channels() -%}
     union all
     select
-        {{ miniprogram_order_key('order_id', 'buyer_source') }},
+        {{ file_order_key(channel.code, 'order_id', 'buyer_source') }},
         _load_id,
         _row_no,
-        coalesce('openid:' || app_id || ':' || openid, cast(null as varchar)),
+        'openid:' || app_id || ':' || openid,
         unionid,
         phone_hmac
-    from {{ ref('stg_miniprogram__orders') }}
+    from {{ ref('stg_' ~ channel.code ~ '__orders') }}
+    {% endfor -%}
     union all
     select
         {{ shop_order_key('order_id') }},
@@ -46,28 +48,30 @@ gift_receivers as (
 
 ),
 
-members as (
+{% for channel in file_channels() -%}
+{{ channel.member_source }}s as (
 
     select
-        'member|' || buyer_source || '|' || buyer_id as record_uid,
+        '{{ channel.member_source }}|' || buyer_source || '|' || buyer_id as record_uid,
         _load_id,
         _row_no,
         {{ buyer_key('buyer_source', 'buyer_id') }} as buyer_key,
         unionid,
         phone_hmac
-    from {{ ref('stg_miniprogram__members') }}
+    from {{ ref('stg_' ~ channel.code ~ '__members') }}
     union all
     select
-        'member|' || buyer_source || '|' || buyer_id,
+        '{{ channel.member_source }}|' || buyer_source || '|' || buyer_id,
         _load_id,
         _row_no,
         'openid:' || app_id || ':' || openid,
         cast(null as varchar),
         cast(null as varchar)
-    from {{ ref('stg_miniprogram__members') }}
+    from {{ ref('stg_' ~ channel.code ~ '__members') }}
 
 ),
 
+{% endfor -%}
 coupon_users as (
 
     select
@@ -135,6 +139,60 @@ group_members as (
 
 ),
 
+-- A delete row says that she follows no longer, and carries no identifiers either.
+followers as (
+
+    select
+        'official_follower|' || openid as record_uid,
+        _load_id,
+        0 as _row_no,
+        {{ official_openid_key('openid') }} as buyer_key,
+        unionid,
+        cast(null as varchar) as phone_hmac
+    from {{ ref('stg_official_account__followers') }}
+    where not is_deleted
+
+),
+
+personal_contacts as (
+
+    select
+        'personal_contact|' || account_id || '|' || contact_id as record_uid,
+        _load_id,
+        _row_no,
+        {{ personal_contact_key('account_id', 'contact_id') }} as buyer_key,
+        cast(null as varchar) as unionid,
+        phone_hmac
+    from {{ ref('stg_personal_wechat__contacts') }}
+
+),
+
+-- A lead with a phone is no identifier of its own: somebody who fills in a form every week would stand beside her
+-- phone as often, and the brake would take her for a crowd.
+leads as (
+
+    select
+        'lead|' || lead_id as record_uid,
+        _load_id,
+        0 as _row_no,
+        {{ lead_key('lead_id', 'phone_hmacs') }} as buyer_key,
+        cast(null as varchar) as unionid,
+        cast(null as varchar) as phone_hmac
+    from {{ ref('stg_video_account__leads') }}
+    where {{ json_text('phone_hmacs', '$[0]') }} is null
+    union all
+    select
+        'lead|' || leads.lead_id,
+        leads._load_id,
+        0,
+        cast(null as varchar),
+        cast(null as varchar),
+        {{ json_text('items.item', '$') }}
+    from {{ ref('stg_video_account__leads') }} as leads
+    cross join {{ json_items('leads.phone_hmacs', '$') }}
+
+),
+
 -- What reviewers decided of two identifiers. `same` joins them; a later `apart` takes that back, and keeps them apart
 -- whatever else would join them (int_run__components). Both are looked at again whenever somebody decides.
 decided as (
@@ -169,8 +227,11 @@ everything as (
     union all
     select {{ identity_source_rank('gift_receiver') }} as source_rank, gift_receivers.* from gift_receivers
     union all
-    select {{ identity_source_rank('member') }} as source_rank, members.* from members
+    {% for channel in file_channels() %}
+    {%- set entries = channel.member_source ~ 's' %}
+    select {{ identity_source_rank(channel.member_source) }} as source_rank, {{ entries }}.* from {{ entries }}
     union all
+    {% endfor -%}
     select {{ identity_source_rank('coupon_use') }} as source_rank, coupon_users.* from coupon_users
     union all
     select {{ identity_source_rank('aftersale') }} as source_rank, claimants.* from claimants
@@ -178,6 +239,12 @@ everything as (
     select {{ identity_source_rank('wecom_contact') }} as source_rank, contacts.* from contacts
     union all
     select {{ identity_source_rank('wecom_group_member') }} as source_rank, group_members.* from group_members
+    union all
+    select {{ identity_source_rank('official_follower') }} as source_rank, followers.* from followers
+    union all
+    select {{ identity_source_rank('personal_contact') }} as source_rank, personal_contacts.* from personal_contacts
+    union all
+    select {{ identity_source_rank('lead') }} as source_rank, leads.* from leads
 
 )
 

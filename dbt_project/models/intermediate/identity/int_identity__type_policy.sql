@@ -5,5 +5,6 @@ select
     {{ sql_value(type.type, 'text', 'vars.identity_types') }} as identifier_type,
     cast({{ loop.index }} as bigint) as type_rank,
     cast({{ type.most_beside or 'null' }} as bigint) as most_beside,
-    cast({{ type.most_per_customer or 'null' }} as bigint) as most_per_customer
+    cast({{ type.most_per_customer or 'null' }} as bigint) as most_per_customer,
+    {{ 'false' if type.get('is_person') is false else 'true' }} as is_person
 {% endfor %}

@@ -1,5 +1,6 @@
+{% for channel in file_channels() -%}
 select
-    {{ miniprogram_order_key('order_id', 'buyer_source') }} as order_key,
+    {{ file_order_key(channel.code, 'order_id', 'buyer_source') }} as order_key,
     sku_id,
     product_name,
     category,
@@ -10,8 +11,9 @@ select
     is_repeat,
     _load_id,
     _row_no
-from {{ ref('stg_miniprogram__order_lines') }}
+from {{ ref('stg_' ~ channel.code ~ '__order_lines') }}
 union all
+{% endfor -%}
 select
     {{ shop_order_key('order_id') }} as order_key,
     sku_id,

@@ -5,6 +5,7 @@ select
     sku_id,
     coalesce({{ shop_openid_key('openid') }}, 'order:' || {{ shop_order_key('order_id') }}) as claimant_key,
     refund_fen,
+    sku_count,
     status_code in ('MERCHANT_REFUND_SUCCESS', 'MERCHANT_RETURN_SUCCESS') as is_success,
     completed_at as refunded_at,
     {{ business_date('completed_at') }} as refunded_date,

@@ -1,13 +1,14 @@
-with miniprogram as (
+with from_files as (
 
+    {% for channel in file_channels() -%}
     select
-        {{ miniprogram_order_key('order_id', 'buyer_source') }} as order_key,
-        'miniprogram' as channel_code,
+        {{ file_order_key(channel.code, 'order_id', 'buyer_source') }} as order_key,
+        '{{ channel.code }}' as channel_code,
         buyer_source as order_source,
         order_id,
         coalesce(
             {{ buyer_key('buyer_source', 'buyer_id') }},
-            'order:' || {{ miniprogram_order_key('order_id', 'buyer_source') }}
+            'order:' || {{ file_order_key(channel.code, 'order_id', 'buyer_source') }}
         ) as buyer_key,
         cast(null as varchar) as live_id,
         status,
@@ -19,7 +20,9 @@ with miniprogram as (
         paid_at as ordered_at,
         _load_id,
         _row_no
-    from {{ ref('stg_miniprogram__orders') }}
+    from {{ ref('stg_' ~ channel.code ~ '__orders') }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 
@@ -62,7 +65,7 @@ shop as (
 select
     *,
     {{ business_date('ordered_at') }} as ordered_date
-from miniprogram
+from from_files
 union all
 select
     *,

@@ -100,7 +100,22 @@ spans as {{ materialized_here() }} (
 
 ),
 
--- When did a value in doubt stand beside how many? First each pair's comings and goings, whatever record says it …
+-- When did a value in doubt stand beside how many people? First each pair's comings and goings, whatever record says it …
+doubtful_spans as (
+
+    select
+        spans.identifier_no,
+        spans.hub_no,
+        spans.from_day,
+        spans.until_day
+    from spans
+    inner join {{ ref('int_run__limits_in_doubt') }} as in_doubt on in_doubt.identifier_no = spans.identifier_no
+    inner join {{ ref('int_identity__identifiers') }} as hubs on hubs.identifier_no = spans.hub_no
+    inner join {{ ref('int_identity__type_policy') }} as hub_types
+        on hub_types.identifier_type = hubs.identifier_type and hub_types.is_person
+
+),
+
 pair_steps as (
 
     select
@@ -110,11 +125,10 @@ pair_steps as (
         sum(sum(step)) over (partition by identifier_no, hub_no order by day_no) as record_count,
         sum(step) as step
     from (
-        select identifier_no, hub_no, from_day as day_no, 1 as step from spans
+        select identifier_no, hub_no, from_day as day_no, 1 as step from doubtful_spans
         union all
-        select identifier_no, hub_no, until_day, -1 from spans
+        select identifier_no, hub_no, until_day, -1 from doubtful_spans
     ) as steps
-    where identifier_no in (select identifier_no from {{ ref('int_run__limits_in_doubt') }})
     group by identifier_no, hub_no, day_no
 
 ),

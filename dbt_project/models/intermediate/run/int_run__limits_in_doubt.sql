@@ -52,14 +52,30 @@ said as (
     where not ({{ is_new_load_number('load_no') }}) and identifier_no in (select identifier_no from limited_types)
     {%- endif %}
 
+),
+
+crowded as (
+
+    select
+        limited_types.identifier_no,
+        limited_types.most_beside
+    from limited_types
+    inner join said on said.identifier_no = limited_types.identifier_no and said.hub_no <> said.identifier_no
+    group by limited_types.identifier_no, limited_types.most_beside
+    having count(distinct said.hub_no) > limited_types.most_beside
+
 )
 
+-- As in int_identity__limited, people are counted; few values are crowded, so only for them it is looked up who they are.
 select
-    limited_types.identifier_no,
-    limited_types.most_beside
-from limited_types
-inner join said on said.identifier_no = limited_types.identifier_no and said.hub_no <> said.identifier_no
-group by limited_types.identifier_no, limited_types.most_beside
+    crowded.identifier_no,
+    crowded.most_beside
+from crowded
+inner join said on said.identifier_no = crowded.identifier_no and said.hub_no <> said.identifier_no
+inner join {{ ref('int_identity__identifiers') }} as hubs on hubs.identifier_no = said.hub_no
+inner join {{ ref('int_identity__type_policy') }} as hub_types
+    on hub_types.identifier_type = hubs.identifier_type and hub_types.is_person
+group by crowded.identifier_no, crowded.most_beside
 having
-    count(distinct said.hub_no) > limited_types.most_beside
-    and count(distinct case when said.is_steady then said.hub_no end) <= limited_types.most_beside
+    count(distinct said.hub_no) > crowded.most_beside
+    and count(distinct case when said.is_steady then said.hub_no end) <= crowded.most_beside

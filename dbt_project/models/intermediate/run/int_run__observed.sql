@@ -1,66 +1,147 @@
 -- Which identifier each raw record speaks about, and the business day it speaks of. All versions: when a record
 -- changes, whoever it spoke about before is touched too.
+with everything as (
+
+    select
+        order_key as entity_key,
+        buyer_key as identifier_key,
+        ordered_date as event_date,
+        _load_id
+    from {{ ref('int_orders__unioned') }}
+    union all
+    select
+        order_key,
+        cast(null as varchar),
+        cast(null as date),
+        _load_id
+    from {{ ref('int_orders__lines_unioned') }}
+    union all
+    select
+        refunds.order_key,
+        refunds.claimant_key,
+        refunds.refunded_date,
+        refunds._load_id
+    from {{ ref('int_orders__refunds_unioned') }} as refunds
+    union all
+    -- A corrected after-sale may name another order or claimant: those it named before lose the refund.
+    select
+        refunds.refund_key,
+        refunds.claimant_key,
+        cast(null as date),
+        refunds._load_id
+    from {{ ref('int_orders__refunds_unioned') }} as refunds
+    union all
+    select
+        refunds.refund_key,
+        orders.buyer_key,
+        refunds.refunded_date,
+        refunds._load_id
+    from {{ ref('int_orders__refunds_unioned') }} as refunds
+    inner join {{ ref('int_orders__unioned') }} as orders on orders.order_key = refunds.order_key
+    union all
+    select
+        'coupon_use|' || buyer_source || '|' || coupon_use_id,
+        {{ buyer_key('buyer_source', 'buyer_id') }},
+        {{ business_date('used_at') }},
+        _load_id
+    from {{ ref('stg_miniprogram__coupon_uses') }}
+    {% for channel in file_channels() -%}
+    union all
+    select
+        '{{ channel.member_source }}|' || buyer_source || '|' || buyer_id,
+        {{ buyer_key('buyer_source', 'buyer_id') }},
+        {{ business_date('registered_at') }},
+        _load_id
+    from {{ ref('stg_' ~ channel.code ~ '__members') }}
+    {% endfor -%}
+    union all
+    select
+        'wecom_contact|' || record_key,
+        'external_userid:' || external_userid,
+        {{ business_date('added_at') }},
+        _load_id
+    from {{ ref('stg_wecom__contacts') }}
+    union all
+    select
+        'wecom_group|' || chat_id,
+        'external_userid:' || member_userid,
+        {{ business_date('joined_at') }},
+        _load_id
+    from {{ ref('stg_wecom__group_members') }}
+    where member_type_code = 2
+    union all
+    select
+        'wecom_group|' || chat_id,
+        cast(null as varchar),
+        cast(null as date),
+        _load_id
+    from {{ ref('stg_wecom__groups') }}
+    union all
+    select
+        'official_follower|' || openid,
+        {{ official_openid_key('openid') }},
+        {{ business_date('followed_at') }},
+        _load_id
+    from {{ ref('stg_official_account__followers') }}
+    union all
+    select
+        'personal_contact|' || account_id || '|' || contact_id,
+        {{ personal_contact_key('account_id', 'contact_id') }},
+        coalesce(
+            {{ business_date('added_at') }},
+            {{ business_date(load_instant('min(_load_id) over (partition by account_id, contact_id)')) }}
+        ),
+        _load_id
+    from {{ ref('stg_personal_wechat__contacts') }}
+    union all
+    select
+        'lead|' || lead_id,
+        {{ lead_key('lead_id', 'phone_hmacs') }},
+        {{ business_date('submitted_at') }},
+        _load_id
+    from {{ ref('stg_video_account__leads') }}
+    union all
+    select
+        'moment_interaction|' || interaction_key,
+        'external_userid:' || external_userid,
+        {{ business_date('interacted_at') }},
+        _load_id
+    from {{ ref('stg_wecom__moment_interactions') }}
+    where external_userid is not null
+
+),
+
+-- Whom a message reached never changes with its record; the day of one without a send time is the message's own.
+reached as (
+
+    select
+        'send|' || touch_key as entity_key,
+        'external_userid:' || external_userid as identifier_key,
+        {{ business_date('sent_at') }} as event_date,
+        _load_id
+    from {{ ref('stg_wecom__sends') }}
+    where external_userid is not null
+    union all
+    select
+        'outgoing|' || outgoing.touch_code || '|' || outgoing.outgoing_id,
+        'external_userid:' || sends.external_userid,
+        {{ business_date('outgoing.created_at') }},
+        outgoing._load_id
+    from {{ ref('stg_wecom__outgoing') }} as outgoing
+    inner join {{ ref('stg_wecom__sends') }} as sends
+        on sends.touch_code = outgoing.touch_code and sends.outgoing_id = outgoing.outgoing_id
+    where sends.external_userid is not null
+
+)
+
 select
-    order_key as entity_key,
-    buyer_key as identifier_key,
-    ordered_date as event_date,
-    _load_id
-from {{ ref('int_orders__unioned') }}
+    everything.*,
+    true as counts_in_windows
+from everything
 union all
+-- What the brand did is no feature of hers: else a message would have everybody touched again after 30, 90 and 365
+-- days.
 select
-    order_key,
-    cast(null as varchar),
-    cast(null as date),
-    _load_id
-from {{ ref('int_orders__lines_unioned') }}
-union all
-select
-    refunds.order_key,
-    refunds.claimant_key,
-    refunds.refunded_date,
-    refunds._load_id
-from {{ ref('int_orders__refunds_unioned') }} as refunds
-union all
-select
-    refunds.order_key,
-    orders.buyer_key,
-    refunds.refunded_date,
-    refunds._load_id
-from {{ ref('int_orders__refunds_unioned') }} as refunds
-inner join {{ ref('int_orders__unioned') }} as orders on orders.order_key = refunds.order_key
-union all
-select
-    'coupon_use|' || buyer_source || '|' || coupon_use_id,
-    {{ buyer_key('buyer_source', 'buyer_id') }},
-    {{ business_date('used_at') }},
-    _load_id
-from {{ ref('stg_miniprogram__coupon_uses') }}
-union all
-select
-    'member|' || buyer_source || '|' || buyer_id,
-    {{ buyer_key('buyer_source', 'buyer_id') }},
-    {{ business_date('registered_at') }},
-    _load_id
-from {{ ref('stg_miniprogram__members') }}
-union all
-select
-    'wecom_contact|' || record_key,
-    'external_userid:' || external_userid,
-    {{ business_date('added_at') }},
-    _load_id
-from {{ ref('stg_wecom__contacts') }}
-union all
-select
-    'wecom_group|' || chat_id,
-    'external_userid:' || member_userid,
-    {{ business_date('joined_at') }},
-    _load_id
-from {{ ref('stg_wecom__group_members') }}
-where member_type_code = 2
-union all
-select
-    'wecom_group|' || chat_id,
-    cast(null as varchar),
-    cast(null as date),
-    _load_id
-from {{ ref('stg_wecom__groups') }}
+    reached.*,
+    false as counts_in_windows
+from reached

@@ -16,6 +16,7 @@ successful as (
         sku_id,
         claimant_key,
         refund_fen,
+        sku_count,
         refunded_at,
         refunded_date
     from newest
@@ -61,6 +62,7 @@ stated_in_files as (
         cast(null as varchar) as sku_id,
         buyer_key as claimant_key,
         refunded_fen as refund_fen,
+        cast(null as bigint) as sku_count,
         ordered_at as refunded_at,
         ordered_date as refunded_date,
         customer_id

@@ -33,7 +33,8 @@ touched_identifiers as (
             (observed.event_date > clock.previous_as_of and observed.event_date <= clock.as_of)
             {%- for days in var('windows') %}
             or (
-                observed.event_date > {{ dbt.dateadd('day', -days, 'clock.previous_as_of') }}
+                observed.counts_in_windows
+                and observed.event_date > {{ dbt.dateadd('day', -days, 'clock.previous_as_of') }}
                 and observed.event_date <= {{ dbt.dateadd('day', -days, 'clock.as_of') }}
             )
             {%- endfor %}

@@ -10,6 +10,7 @@ select
     customer_id,
     sku_id,
     refund_fen,
+    sku_count,
     refunded_date,
     refunded_at
 from {{ ref('int_run__refunds') }}

@@ -42,10 +42,10 @@ with events as (
     from {{ ref('fct_coupon_uses') }}
     union all
     select
-        'member_registered|' || entries.buyer_source || '|' || entries.buyer_id,
+        'member_registered|' || entries.channel_code || '|' || entries.buyer_source || '|' || entries.buyer_id,
         entries.customer_id,
         'member_registered',
-        'miniprogram',
+        entries.channel_code,
         entries.buyer_source || '|' || entries.buyer_id,
         cast(null as bigint),
         {{ business_date('entries.registered_at') }},
@@ -75,6 +75,65 @@ with events as (
         joined_date,
         joined_at
     from {{ ref('fct_group_memberships') }}
+    union all
+    select
+        'touched|' || touch_key,
+        customer_id,
+        'touched',
+        'wecom',
+        outgoing_id,
+        cast(null as bigint),
+        sent_date,
+        sent_at
+    from {{ ref('fct_touches') }}
+    where is_delivered
+    {% for code, event in {'like': 'moment_liked', 'comment': 'moment_commented'}.items() -%}
+    union all
+    select
+        '{{ event }}|' || interaction_key,
+        customer_id,
+        '{{ event }}',
+        'wecom',
+        moment_id,
+        cast(null as bigint),
+        interacted_date,
+        interacted_at
+    from {{ ref('fct_moment_interactions') }}
+    where interaction_code = '{{ code }}'
+    {% endfor -%}
+    union all
+    select
+        'official_followed|' || openid,
+        customer_id,
+        'official_followed',
+        'official_account',
+        entrance_code,
+        cast(null as bigint),
+        followed_date,
+        followed_at
+    from {{ ref('fct_official_followers') }}
+    union all
+    select
+        'personal_friend_added|' || account_id || '|' || contact_id,
+        customer_id,
+        'personal_friend_added',
+        'personal_wechat',
+        account_id,
+        cast(null as bigint),
+        added_date,
+        added_at
+    from {{ ref('fct_personal_contacts') }}
+    union all
+    select
+        'lead_submitted|' || lead_id,
+        customer_id,
+        'lead_submitted',
+        'video_account',
+        form_id,
+        cast(null as bigint),
+        submitted_date,
+        submitted_at
+    from {{ ref('fct_leads') }}
 
 )
 

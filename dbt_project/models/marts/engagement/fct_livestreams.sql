@@ -1,20 +1,33 @@
 {{ config(meta={'published_as': 'livestreams'}) }}
 
+-- A livestream is read on the days 0, 1, 3, 7 and 15 after it: versions, and what was loaded last counts.
 with lives as (
 
     {{ latest_version(ref('stg_video_account__lives'), 'live_id', 'live_id asc') }}
 
 ),
 
+noise as (
+
+    select distinct customer_id
+    from {{ ref('customer_noise') }}
+    where is_noise
+
+),
+
 attributed as (
 
     select
-        live_id,
+        orders.live_id,
         cast(count(*) as bigint) as attributed_order_count,
-        {{ sum_fen('net_fen') }} as attributed_net_fen
-    from {{ ref('fct_orders') }}
-    where is_valid and live_id is not null
-    group by live_id
+        {{ sum_fen('case when noise.customer_id is null then 1 else 0 end') }} as attributed_order_count_clean,
+        {{ sum_fen('orders.net_fen') }} as attributed_net_fen,
+        {{ sum_fen('case when noise.customer_id is null then orders.net_fen else 0 end') }}
+            as attributed_net_fen_clean
+    from {{ ref('fct_orders') }} as orders
+    left join noise on noise.customer_id = orders.customer_id
+    where orders.is_valid and orders.live_id is not null
+    group by orders.live_id
 
 )
 
@@ -33,7 +46,9 @@ select
     lives.gmv_fen,
     lives.refund_fen,
     coalesce(attributed.attributed_order_count, 0) as attributed_order_count,
+    coalesce(attributed.attributed_order_count_clean, 0) as attributed_order_count_clean,
     coalesce(attributed.attributed_net_fen, 0) as attributed_net_fen,
+    coalesce(attributed.attributed_net_fen_clean, 0) as attributed_net_fen_clean,
 
     -- dates
     {{ business_date('lives.started_at') }} as started_date,

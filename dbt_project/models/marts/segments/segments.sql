@@ -17,20 +17,34 @@ with definitions as (
     {% endfor %}
 ),
 
+noise as (
+
+    select distinct customer_id
+    from {{ ref('customer_noise') }}
+    where is_noise
+
+),
+
 sizes as (
 
     select
-        segment_code,
+        members.segment_code,
         cast(count(*) as bigint) as member_count,
-        cast(sum(case when is_holdout then 1 else 0 end) as bigint) as holdout_count
-    from {{ ref('segment_members') }}
-    group by segment_code
+        {{ sum_fen('case when noise.customer_id is null then 1 else 0 end') }} as member_count_clean,
+        {{ sum_fen('case when members.is_holdout then 1 else 0 end') }} as holdout_count,
+        {{ sum_fen('case when members.is_holdout and noise.customer_id is null then 1 else 0 end') }}
+            as holdout_count_clean
+    from {{ ref('segment_members') }} as members
+    left join noise on noise.customer_id = members.customer_id
+    group by members.segment_code
 
 )
 
 select
     definitions.*,
     coalesce(sizes.member_count, 0) as member_count,
-    coalesce(sizes.holdout_count, 0) as holdout_count
+    coalesce(sizes.member_count_clean, 0) as member_count_clean,
+    coalesce(sizes.holdout_count, 0) as holdout_count,
+    coalesce(sizes.holdout_count_clean, 0) as holdout_count_clean
 from definitions
 left join sizes on sizes.segment_code = definitions.segment_code

@@ -16,20 +16,31 @@ with definitions as (
     {% endfor %}
 ),
 
+noise as (
+
+    select distinct customer_id
+    from {{ ref('customer_noise') }}
+    where is_noise
+
+),
+
 carried as (
 
     select
-        tag_code,
+        tags.tag_code,
         cast(count(*) as bigint) as customer_count,
-        cast(count(distinct tag_value) as bigint) as value_count
-    from {{ ref('customer_tags') }}
-    group by tag_code
+        {{ sum_fen('case when noise.customer_id is null then 1 else 0 end') }} as customer_count_clean,
+        cast(count(distinct tags.tag_value) as bigint) as value_count
+    from {{ ref('customer_tags') }} as tags
+    left join noise on noise.customer_id = tags.customer_id
+    group by tags.tag_code
 
 )
 
 select
     definitions.*,
     coalesce(carried.customer_count, 0) as customer_count,
+    coalesce(carried.customer_count_clean, 0) as customer_count_clean,
     coalesce(carried.value_count, 0) as value_count
 from definitions
 left join carried on carried.tag_code = definitions.tag_code

@@ -27,7 +27,8 @@ select
     {{ unix_seconds_to_utc(json_text('payload', '$.create_time')) }} as created_at,
     coalesce(
         {{ unix_seconds_to_utc(json_text('payload', '$.complete_time')) }},
-        {{ unix_seconds_to_utc(json_text('payload', '$.update_time')) }}
+        {{ unix_seconds_to_utc(json_text('payload', '$.update_time')) }},
+        {{ unix_seconds_to_utc(json_text('payload', '$.create_time')) }}
     ) as completed_at,
 
     -- metadata

@@ -1,0 +1,1 @@
+{{ staged_file_order_lines('store') }}
