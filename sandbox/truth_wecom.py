@@ -71,8 +71,9 @@ def contact_details(desk: Desk) -> Payloads:
 
 def groups(desk: Desk) -> Payloads:
     """Tell of every group with its members; every owner is in office (status 0)."""
-    for group in desk.view.groups.values():
-        yield {**group_chat(group, desk.view.until), "status": 0}
+    view = desk.view
+    for group in view.groups.values():
+        yield {**group_chat(group, view.until, view.unionids_bound), "status": 0}
 
 
 def group_stats(desk: Desk) -> Payloads:

@@ -180,7 +180,7 @@ class WecomApi:
         group = view.groups.get(text_field(body, "chat_id"))
         if group is None:
             raise ApiError(40050, "invalid chat id")
-        chat = group_chat(group, view.until)
+        chat = group_chat(group, view.until, view.unionids_bound)
         if body.get("need_name") != 1:
             for member in chat["member_list"]:
                 del member["name"]

@@ -27,9 +27,12 @@ def external_contact(person: SandboxPerson, unionids_bound: bool) -> Payload:
         "type": 1,
         "gender": person.gender_code,
     }
-    if person.union_shown == "always" or (person.union_shown == "late" and unionids_bound):
-        contact["unionid"] = person.unionid
-    return contact
+    return contact | _unionid(person, unionids_bound)
+
+
+def _unionid(person: SandboxPerson, unionids_bound: bool) -> Payload:
+    shown = person.union_shown == "always" or (person.union_shown == "late" and unionids_bound)
+    return {"unionid": person.unionid} if shown else {}
 
 
 def _relation_fields(relation: Relation) -> Payload:
@@ -70,10 +73,10 @@ def follow_user(
     return {**_relation_fields(relation), "tags": listed}
 
 
-def group_chat(group: Group, until: int) -> Payload:
-    """Return the ``group_chat`` of groupchat/get with names, as it was just before ``until``."""
+def group_chat(group: Group, until: int, unionids_bound: bool) -> Payload:
+    """Return the ``group_chat`` of groupchat/get with names, just before ``until``; unionids as of contacts."""
     present = [m for m in group.members if m.joined_at < until and (m.left_at is None or m.left_at >= until)]
-    members = [_member(member) for member in present]
+    members = [_member(member, unionids_bound) for member in present]
     version = hashlib.md5("|".join(m["userid"] for m in members).encode(), usedforsecurity=False)
     helpers = [m.staff.userid for m in present if m.staff and m.staff.userid != group.owner]
     return {
@@ -88,15 +91,14 @@ def group_chat(group: Group, until: int) -> Payload:
     }
 
 
-def _member(member: Member) -> Payload:
+def _member(member: Member, unionids_bound: bool) -> Payload:
     fields: Payload = {"join_time": member.joined_at, "join_scene": member.join_scene}
     if member.staff:
         fields |= {"userid": member.staff.userid, "type": 1, "name": member.staff.name, "group_nickname": ""}
     elif member.person:
         person = member.person
         fields |= {"userid": person.external_userid, "type": 2, "name": person.nickname, "group_nickname": ""}
-        if person.union_shown != "never":
-            fields["unionid"] = person.unionid
+        fields |= _unionid(person, unionids_bound)
     if member.invited_by:
         fields["invitor"] = {"userid": member.invited_by}
     if member.state:

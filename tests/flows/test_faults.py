@@ -6,11 +6,9 @@ The streams come from ``ingestion.apps.READERS``, so one that is added there is 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,31 +19,18 @@ import stamina
 
 import ingestion.fetch
 import ingestion.http
-from common.canonical import canonical_hash
 from common.lake import Lake, LoadReport
 from common.settings import PROJECT_ROOT, Settings
 from common.streams import STREAMS
-from common.warehouse import connect
 from ingestion.apps import READERS
-from ingestion.callbacks.app import create_app as callback_app
-from ingestion.callbacks.arrive import arrive
-from ingestion.callbacks.endpoints import configured as configured_endpoints
 from ingestion.fetch import configured_streams, default_window, fetch
 from orchestration.landing import land
-from sandbox.calendar import YEAR_START, end_of
-from sandbox.callback_events import events_of
-from sandbox.callback_sender import CallbackSender, deliveries, send_all
 from sandbox.credentials import youzan_environment
 from sandbox.faults import FAULTS
-from sandbox.truth import TELLERS, UNTOLD
 from sandbox.world import World, WorldOptions
+from tests.flows.held import EVENTS, Content, assert_holds, events_in, living, receive_callbacks
 from tests.flows.small_home import environment, sandbox_here, settings_for
 from tests.without_dlt import write_parts
-
-with warnings.catch_warnings():
-    # Starlette would rather have httpx2; this project's HTTP client is httpx.
-    warnings.simplefilter("ignore")
-    from starlette.testclient import TestClient
 
 pytestmark = pytest.mark.xdist_group("flows")
 
@@ -53,8 +38,7 @@ KEY = "k" * 32
 WORLD = WorldOptions(seed=11, extra_people=300, shop_orders=900)
 FIRST_DAY, DAY = dt.date(2017, 1, 1), dt.date(2017, 2, 5)
 SMALL_WORLD = WorldOptions(seed=12, buyers=250, extra_people=120, shop_orders=300)
-Content = dict[str, dict[str, str]]
-YOUZAN, EVENTS = "miniprogram/youzan_trades", ("wecom/events", "video_account/events")
+YOUZAN = "miniprogram/youzan_trades"
 # Faults of paging need lists of more than one page.
 KILLED_ALWAYS = ("wecom/contacts", "video_account/aftersales")
 WITH_SHORT_PAGES = ("repeated_cursor", "empty_page_has_more")
@@ -147,49 +131,9 @@ def whole_home(folder: Path, served: Served, day: dt.date = DAY) -> Settings:
     )
 
 
-def receive_callbacks(settings: Settings, world: World, day: dt.date) -> None:
-    """Let the home's receiver get every event up to the end of a day, some twice, and land them."""
-    events = deliveries(events_of(world, YEAR_START, end_of(day)), doubles=0.1, disorder=0.2)
-    with TestClient(callback_app(settings, configured_endpoints(settings))) as client:
-        assert send_all(CallbackSender("", client=client), events) == {"200": len(events)}
-    lake = Lake(settings.lake_dir)
-    lake.ensure()
-    for key in EVENTS:
-        for arrival in arrive(settings, lake, STREAMS[key]):
-            lake.admit(arrival)
-
-
-def events_in(lake: Lake, key: str) -> dict[str, str]:
-    """The events of one stream: key and hash, computed anew from the text that was received."""
-    with connect() as db:
-        rows = db.execute(_LIVING, [lake.glob(STREAMS[key])]).fetchall()
-    found = {
-        record: hashlib.sha256(json.loads(payload)["raw"].encode()).hexdigest() for record, payload, _ in rows
-    }
-    assert found == {record: said for record, _, said in rows}
-    return found
-
-
 def content(settings: Settings) -> Content:
     """The living records of every stream."""
     return {key: living(Lake(settings.lake_dir), key) for key in configured_streams(settings)}
-
-
-def living(lake: Lake, key: str) -> dict[str, str]:
-    """The living records of one stream: key and canonical hash, computed anew from the payload."""
-    with connect() as db:
-        rows = db.execute(_LIVING, [lake.glob(STREAMS[key])]).fetchall()
-    found = {record: canonical_hash(json.loads(payload)) for record, payload, _ in rows}
-    assert found == {record: said for record, _, said in rows}
-    return found
-
-
-_LIVING = """
-select record_key, payload, payload_hash
-from read_parquet(?, hive_partitioning = true, hive_types = {'load_id': varchar})
-where op is not null
-qualify row_number() over (partition by record_key order by load_id desc) = 1 and op <> 'delete'
-"""
 
 
 def test_a_clean_run_holds_the_truth(clean: Content, served: Served, tmp_path: Path) -> None:
@@ -201,7 +145,7 @@ def test_a_clean_run_holds_the_truth(clean: Content, served: Served, tmp_path: P
     receive_callbacks(settings, served.world, DAY)
     held = {**clean, YOUZAN: living(lake, YOUZAN), **{key: events_in(lake, key) for key in EVENTS}}
     told = served.truth()
-    assert_equal(held, told)
+    assert_holds(held, told)
     assert all(told.values()), "every stream has records to compare"
     assert len(told["wecom/contacts"]) > 150, "contacts fill more than one page"
 
@@ -225,33 +169,8 @@ def test_a_clean_run_of_a_whole_year_holds_the_truth(
         ingest(settings)
         told = served.truth()
     held = content(settings)
-    assert_equal(held, {key: told[key] for key in held})
+    assert_holds(held, {key: told[key] for key in held})
     assert all(told.values()), "every stream has records to compare"
-
-
-def assert_equal(held: Content, told: Content) -> None:
-    """Every stream that is told of is held as told. Said stream by stream: a diff of thousands says nothing."""
-    assert held.keys() == told.keys()
-    wrong = {
-        key: {
-            "missing": [*(told[key].keys() - held[key].keys())][:3],
-            "too many": [*(held[key].keys() - told[key].keys())][:3],
-            "other": [each for each in told[key] if held[key].get(each, told[key][each]) != told[key][each]][
-                :3
-            ],
-        }
-        for key in told
-        if told[key] != held[key]
-    }
-    assert not wrong
-
-
-def test_every_stream_of_records_is_told_or_says_why_not() -> None:
-    records = {key for key, stream in STREAMS.items() if stream.holds_records}
-    assert records >= READERS.keys()
-    assert records == TELLERS.keys() | UNTOLD.keys()
-    assert not TELLERS.keys() & UNTOLD.keys()
-    assert not UNTOLD.keys() & READERS.keys(), "whatever a reader reads here is told of"
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -87,7 +87,7 @@ def test_the_brand_and_its_staff_sit_in_groups(world: World) -> None:
     brand = {person.external_userid for person in world.brand_people}
     assert len(brand) == BRAND_PEOPLE
     inside = [
-        {member["userid"] for member in group_chat(group, view.until)["member_list"]}
+        {member["userid"] for member in group_chat(group, view.until, view.unionids_bound)["member_list"]}
         for group in view.groups.values()
     ]
     assert sum(bool(members & brand) for members in inside) >= 8

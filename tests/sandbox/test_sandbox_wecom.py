@@ -149,7 +149,12 @@ def test_late_unionids_appear_on_the_known_day(wecom: Call, http: Any, world: Wo
     def shown(day: dt.date) -> set[bool]:
         assert http.post("/sandbox/day", json={"day": day.isoformat()}).status_code == 200
         contacts = [row["external_contact"] for row in scan(wecom)[0]]
-        return {"unionid" in contact for contact in contacts if contact["external_userid"] in late}
+        listed = wecom("POST", BASE + "groupchat/list", limit=1000)["group_chat_list"]
+        chats = [wecom("POST", BASE + "groupchat/get", chat_id=each["chat_id"]) for each in listed]
+        members = [member for chat in chats for member in chat["group_chat"]["member_list"]]
+        assert late & {member["userid"] for member in members}
+        shown = {"unionid" in contact for contact in contacts if contact["external_userid"] in late}
+        return shown | {"unionid" in member for member in members if member["userid"] in late}
 
     assert shown(world.known_day - dt.timedelta(days=1)) == {False}
     assert shown(world.known_day) == {True}
