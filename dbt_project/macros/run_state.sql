@@ -114,6 +114,11 @@
         {% set constraints = node.columns.values() | map(attribute='constraints') | list %}
         {% do parts.append(node.unique_id ~ node.checksum.checksum ~ constraints) %}
     {% endfor %}
+    {# A model's checksum is that of its own file; much of the SQL stands in macros. #}
+    {% set macro_files = invocation_args_dict.get('project_dir') ~ '/macros/*.sql' %}
+    {% do parts.append(run_query(
+        "select md5(string_agg(content, '' order by filename)) from read_text('" ~ macro_files ~ "')"
+    ).rows[0][0]) %}
     {{ return(local_md5(tojson(parts))) }}
 {% endmacro %}
 
