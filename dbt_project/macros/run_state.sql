@@ -114,13 +114,26 @@
         {% set constraints = node.columns.values() | map(attribute='constraints') | list %}
         {% do parts.append(node.unique_id ~ node.checksum.checksum ~ constraints) %}
     {% endfor %}
-    {# A model's checksum is that of its own file; much of the SQL stands in macros. #}
-    {% set macro_files = invocation_args_dict.get('project_dir') ~ '/macros/*.sql' %}
-    {% do parts.append(run_query(
-        "select md5(string_agg(content, '' order by filename)) from read_text('" ~ macro_files ~ "')"
-    ).rows[0][0]) %}
+    {% do parts.append(macros_digest()) %}
     {{ return(local_md5(tojson(parts))) }}
 {% endmacro %}
+
+{#- A model's checksum is that of its own file, and much of the SQL stands in macros. -#}
+{% macro macros_digest() -%}
+    {{ return(adapter.dispatch('macros_digest', 'siyu')()) }}
+{%- endmacro %}
+
+{#- Elsewhere it has to be said by hand: `--full-refresh`. -#}
+{% macro default__macros_digest() -%}
+    {{ return('') }}
+{%- endmacro %}
+
+{% macro duckdb__macros_digest() -%}
+    {%- set files = invocation_args_dict.get('project_dir') ~ '/macros/*.sql' -%}
+    {{ return(run_query(
+        "select md5(string_agg(content, '' order by filename)) from read_text('" ~ files ~ "')"
+    ).rows[0][0]) }}
+{%- endmacro %}
 
 {% macro missing_incremental_models() %}
     {% for node in graph.nodes.values() if node.resource_type == 'model' and node.config.materialized == 'incremental' %}
