@@ -7,6 +7,7 @@ silence means good.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterable
 from functools import cache
@@ -20,6 +21,7 @@ from expectations.spec import SUITES_DIR, Suite, SuiteError, load_suite
 from expectations.verdict import Failure, Request, Verdict
 
 logger = logging.getLogger(__name__)
+_importing = threading.Lock()
 
 
 def judge(
@@ -63,9 +65,15 @@ def get_ready() -> None:
     _context()
 
 
-@cache
 def _context() -> Any:
     """One context a process: the import takes 7 s, a context 0.2 s. It keeps nothing of what was judged."""
+    # Two threads in the middle of the same imports may each see half of a module.
+    with _importing:
+        return _new_context()
+
+
+@cache
+def _new_context() -> Any:
     from expectations.engine import new_context
 
     return new_context()

@@ -109,12 +109,14 @@ def warehouse_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
         known_at = choose_known_at(config.known_at or None, lake)
         args = build_args(full_refresh=config.full_refresh)
         context.log.info(f"dbt {' '.join(args)}; as of {as_of}, knowing loads up to {known_at}")
-        threading.Thread(target=_import_judge, daemon=True).start()
+        judge = threading.Thread(target=_import_judge, daemon=True)
+        judge.start()
         build = start_build(settings, manifest, translator, context, args, as_of=as_of, known_at=known_at)
         selected = context.op_execution_context.selected_output_names
         for event in build.stream():
             if not isinstance(event, dg.Output) or event.output_name in selected:
                 yield event
+        judge.join()  # no later step imports while it does
 
     return warehouse
 
