@@ -55,10 +55,10 @@ class Happening:
     twist: int
 
 
-def happenings(runs: int) -> st.SearchStrategy[Happening]:
+def happenings(runs: int, kinds: tuple[str, ...] = KINDS) -> st.SearchStrategy[Happening]:
     return st.builds(
         Happening,
-        kind=st.sampled_from(KINDS),
+        kind=st.sampled_from(kinds),
         who=st.integers(0, PEOPLE - 1),
         day=st.integers(0, MAX_EVENT_DAY),
         heard=st.integers(0, runs - 1),
@@ -88,14 +88,14 @@ def one_of_everything(seed: int, repeats: int = 15) -> Step:
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[Step]:
+def histories(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS, fewest: int = 5) -> list[Step]:
     """A strategy of whole histories: 2 to 5 runs, with jumps that let windows of 30 and 90 days run out."""
     runs = draw(st.integers(2, 5))
     day, steps = draw(st.integers(5, 60)), []
     for _ in range(runs):
         steps.append(Step(as_of=DAY_ZERO + dt.timedelta(days=day)))
         day += draw(st.sampled_from([0, 1, 1, 2, 7, 29, 30, 31, 90]))
-    events = draw(st.lists(happenings(runs), min_size=5, max_size=60))
+    events = draw(st.lists(happenings(runs, kinds), min_size=fewest, max_size=60))
     world = _World()
     for number, step in enumerate(steps):
         for event in (each for each in events if each.heard == number):

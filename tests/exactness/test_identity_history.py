@@ -13,6 +13,8 @@ from tests.exactness.dbt_home import DbtHome
 from tests.exactness.histories import Step, deliver, histories
 
 FIRST_EVENING = dt.datetime(2026, 6, 1, 9, tzinfo=UTC)
+# What joins people and takes them apart.
+KINDS = ("order", "member", "store_member", "contact", "unionid", "decision", "follow", "lead")
 IDENTITY = "+bridge_customer_identities +identity_moves"
 
 
@@ -32,7 +34,7 @@ def test_past_evenings__are_what_was_known_then(home: DbtHome) -> None:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(histories())
+    @given(histories(KINDS, fewest=40))
     def compare(steps: list[Step]) -> None:
         moved.append(past_equals_what_was_known(home, steps))
 

@@ -12,7 +12,7 @@ from common.clock import UTC
 from tests.exactness.dbt_home import DbtHome, differing_rows
 from tests.exactness.histories import Step, deliver, histories, one_of_everything
 
-SHARDS = 8
+SHARDS = 7
 HISTORIES_PER_SHARD = int(os.environ.get("SIYU_TEST_HISTORIES", "3"))
 
 
