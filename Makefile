@@ -39,11 +39,12 @@ check: install ## ruff, types, room rules, SQL lint, dbt parse
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/lint_sql.py
 
+# In the order of their names, files with few but long tests do not all come last.
 test: install ## All tests but the long suites
-	$(BIN)/pytest -n 2 --dist loadfile -m "not long"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: install ## The long suites: more histories, more kills
-	SIYU_TEST_HISTORIES=10 $(BIN)/pytest -n 2 --dist loadfile
+	SIYU_TEST_HISTORIES=10 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: install ## The measures; M=P3 for one, N= number of customers
 	$(BIN)/python -m bench $(if $(M),--only $(M)) $(if $(N),--customers $(N))
