@@ -86,6 +86,9 @@ def main(home: Path, base_url: str, stream_key: str, day: dt.date) -> None:
         run(settings(home.with_name("counting")), stream_key, day, answered)
         counted.write_text(json.dumps(calls))
 
+    if before := STREAMS[stream_key].after:  # what it asks one by one for
+        for folder in (home.with_name("counting"), home):
+            assert child(lambda folder=folder: run(settings(folder), before, day, lambda path: None)) == 0
     assert child(count) == 0
     kills = []
     for path, times in json.loads(counted.read_text()).items():
