@@ -39,7 +39,7 @@ def channels_in_use(settings: Settings) -> list[str]:
 def daily_job(settings: Settings) -> Any:
     """Return the job over all assets but those of channels that nothing can come through.
 
-    Each asset of a run costs 30 ms of Dagster's event log: a shop with file orders alone does not pay for WeChat.
+    Every asset of a run writes a handful of events: a shop with file orders alone does not pay for WeChat.
     """
     unused = set(CHANNELS) - set(channels_in_use(settings))
     selection: dg.AssetSelection = dg.AssetSelection.all()

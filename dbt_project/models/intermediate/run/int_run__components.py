@@ -69,7 +69,7 @@ def model(dbt, session):
 def closure(session, touched, before, links, limited, identifiers, types, apart):
     """Queries find relations and Arrow tables by the names they have here."""
     if not touched.limit(1).fetchall():
-        return session.query(NOBODY)  # half a second of imports saved on a quiet day
+        return session.query(NOBODY)  # a quiet day does not pay for the imports
     import numpy as np
     import pyarrow as pa
 
