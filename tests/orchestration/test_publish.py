@@ -81,6 +81,22 @@ def test_publish__links_what_did_not_change_and_writes_what_did(settings: Settin
     assert (root / "r2/siyu.duckdb").samefile(root / "r3/siyu.duckdb")
 
 
+def test_publish__a_view_over_public_tables_stays_a_view_with_the_same_rows(settings: Settings) -> None:
+    change(settings, "create view marts.newest as select * from warehouse.marts.dim_customers where n >= 3")
+    change(settings, "create view marts.counted as select count(*) as n from warehouse.meta.run_log")
+    views = [PublicTable(name, "marts", name, f"model.siyu.{name}") for name in ("counted", "newest")]
+    publish(settings, [*TABLES, *views], run_id="r1")
+    current = settings.published_dir / "current"
+    (current / "siyu.duckdb").rename(current / "moved.duckdb")
+    with duckdb.connect(str(current / "moved.duckdb"), read_only=True) as db:
+        assert db.execute("select customer_id from newest order by all").fetchall() == [("c3",), ("c4",)]
+        assert db.execute("select * from counted").fetchall() == [(1,)]
+        assert db.execute("select view_name from duckdb_views() where not internal").fetchall() == [
+            ("newest",)
+        ]
+    assert duckdb.sql(f"select count(*) from '{current}/newest.parquet'").fetchall() == [(2,)]
+
+
 def test_publish__sees_a_change_that_leaves_count_and_schema_as_they_were(settings: Settings) -> None:
     publish(settings, TABLES, run_id="r1")
     change(settings, "update marts.segment_members set customer_id = 'c9' where customer_id = 'c3'")
