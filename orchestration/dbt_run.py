@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from common.settings import DBT_PROJECT_DIR, Settings, child_environment
+from orchestration.rules.compiled import compile_rules
 
 _NOT_SOURCES = {"target", "logs", "dbt_packages"}
 _PARTIAL_PARSE = "partial_parse.msgpack"
@@ -111,8 +112,10 @@ def prepare_manifest(settings: Settings) -> Path:
     """Return the manifest of the dbt project as it is now; runs ``dbt parse`` only when its files changed.
 
     Raises:
+        RuleError: a tag or segment is declared wrongly.
         DbtError: the project does not parse.
     """
+    compile_rules(DBT_PROJECT_DIR)
     folder = settings.dbt_target_dir / "manifest"
     manifest, stamp = folder / "manifest.json", folder / "stamp"
     wanted = _fingerprint(settings)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from common.settings import DBT_PROJECT_DIR
+from orchestration.rules.load import load_rules
 
 
 class ProjectError(ValueError):
@@ -43,21 +41,21 @@ class PublicTable:
 
 
 def declared_segments(project_dir: Path = DBT_PROJECT_DIR) -> list[SegmentSpec]:
-    """Return the segments of ``vars.segments`` in ``dbt_project.yml``.
+    """Return the segments of ``rules/segments.yml``.
 
     Raises:
-        ProjectError: a segment lacks a key, or a code stands there twice.
+        RuleError: a rule is wrong.
     """
-    path = project_dir / "dbt_project.yml"
-    entries = (yaml.safe_load(path.read_text(encoding="utf-8")).get("vars") or {}).get("segments") or []
-    segments = [_segment(path, number, entry) for number, entry in enumerate(entries, start=1)]
-    codes = [segment.code for segment in segments]
-    doubled = {code for code in codes if codes.count(code) > 1}
-    if doubled:
-        raise ProjectError(
-            f"{path}: vars.segments: expected each code once, got {sorted(doubled)} more often"
+    return [
+        SegmentSpec(
+            code=each.entry.code,
+            name_zh=each.entry.name_zh,
+            description_zh=each.entry.description_zh,
+            owner=each.entry.owner,
+            destinations=tuple(each.entry.destinations),
         )
-    return segments
+        for each in load_rules(project_dir).segments
+    ]
 
 
 def public_tables(manifest_path: Path) -> list[PublicTable]:
@@ -79,18 +77,3 @@ def public_tables(manifest_path: Path) -> list[PublicTable]:
             )
         tables[name] = PublicTable(name, node["schema"], node["alias"], node["unique_id"])
     return [tables[name] for name in sorted(tables)]
-
-
-def _segment(path: Path, number: int, entry: dict[str, Any]) -> SegmentSpec:
-    try:
-        return SegmentSpec(
-            code=entry["code"],
-            name_zh=entry["name_zh"],
-            description_zh=entry.get("description_zh", ""),
-            owner=entry.get("owner", ""),
-            destinations=tuple(entry["destinations"]),
-        )
-    except KeyError as error:
-        raise ProjectError(
-            f"{path}: vars.segments, entry {number}: expected the key {error}, got {entry}"
-        ) from error

@@ -1,36 +1,11 @@
 {#-
-    Tags and segments are data (vars.tags, vars.segments in dbt_project.yml), compiled here into one pass over the
-    customers' timeline. A condition is {feature, op, value}, or all / any (lists) or not (one) of conditions. Every
-    value is typed and escaped; whatever is wrong fails when the project is parsed.
+    Tags and segments are data (dbt_project/rules/, see generated/rules.sql), compiled here into one pass over the
+    customers' timeline. The files are checked before dbt starts (`siyu rules check`); here every value is typed and
+    escaped once more, since a unit test may put its own in.
 -#}
-
-{#- What is summed per customer and day: total over all time, `window` with the number of days put in. -#}
-{% macro measures() %}
-    {{ return([
-        {'daily': 'order_count', 'total': 'order_count', 'window': 'orders_%sd_count'},
-        {'daily': 'net_fen', 'total': 'net_fen', 'window': 'net_%sd_fen'},
-        {'daily': 'live_order_count', 'total': 'live_order_count', 'window': 'live_orders_%sd_count'},
-        {'daily': 'refund_count', 'total': 'refund_count', 'window': 'refunds_%sd_count'},
-        {'daily': 'coupon_use_count', 'total': 'coupon_use_count', 'window': 'coupon_uses_%sd_count'},
-        {'daily': 'contact_add_count', 'total': 'contact_add_count', 'window': 'contact_adds_%sd_count'},
-        {'daily': 'group_join_count', 'total': 'group_join_count', 'window': 'group_joins_%sd_count'},
-    ]) }}
-{% endmacro %}
-
-{#- Features a rule may use -> their type. -#}
-{% macro features() %}
-    {% set known = {'gender': 'text', 'birth_month': 'number', 'city': 'text', 'first_channel_code': 'text'} %}
-    {% for measure in measures() %}
-        {% do known.update({measure.total: 'number'}) %}
-        {% for days in var('windows') %}
-            {% do known.update({measure.window % days: 'number'}) %}
-        {% endfor %}
-    {% endfor %}
-    {{ return(known) }}
-{% endmacro %}
-
 {% macro rule_error(where, expected, got) %}
-    {% do exceptions.raise_compiler_error('dbt_project.yml, ' ~ where ~ ': expected ' ~ expected ~ ', got ' ~ tojson(got)) %}
+    {% set file = 'dbt_project.yml, ' if where.startswith('vars.') else '' %}
+    {% do exceptions.raise_compiler_error(file ~ where ~ ': expected ' ~ expected ~ ', got ' ~ tojson(got)) %}
 {% endmacro %}
 
 {% macro sql_value(value, type, where) %}
@@ -42,76 +17,194 @@
     {{ return("'" ~ value | replace("'", "''") ~ "'") }}
 {% endmacro %}
 
-{% macro compile_condition(condition, where) %}
+{#- Column of a measure over the last so many days. -#}
+{% macro windowed_name(measure, days) %}
+    {{ return(measure.windowed | replace('{days}', days | string)) }}
+{% endmacro %}
+
+{#- Features a rule may use, by column -> {type, measure, window}; measure and window only where it has them. -#}
+{% macro features() %}
+    {% set known = {} %}
+    {% for attribute in feature_definitions().attributes %}
+        {% do known.update({attribute.name: {'type': attribute.type}}) %}
+    {% endfor %}
+    {% for measure in feature_definitions().measures %}
+        {% do known.update({measure.name: {'type': 'number', 'measure': measure}}) %}
+        {% for days in feature_definitions().windows %}
+            {% do known.update({windowed_name(measure, days): {'type': 'number', 'measure': measure, 'window': days}}) %}
+        {% endfor %}
+    {% endfor %}
+    {{ return(known) }}
+{% endmacro %}
+
+{#- Column that a condition asks about. -#}
+{% macro feature_column(condition, known, where) %}
+    {% if 'window' not in condition %}
+        {% if condition.feature not in known %}{% do rule_error(where, 'a declared feature', condition.feature) %}{% endif %}
+        {{ return(condition.feature) }}
+    {% endif %}
+    {% for column, feature in known.items() if feature.window == condition.window and feature.measure.name == condition.feature %}
+        {{ return(column) }}
+    {% endfor %}
+    {% do rule_error(where, 'a declared measure and window', [condition.feature, condition.window]) %}
+{% endmacro %}
+
+{#- The conditions in a condition that hold no others. -#}
+{% macro condition_leaves(condition) %}
+    {% set found = [] %}
+    {% if 'all' in condition or 'any' in condition %}
+        {% for part in condition.get('all') or condition.get('any') %}{% do found.extend(condition_leaves(part)) %}{% endfor %}
+    {% elif 'not' in condition %}
+        {% do found.extend(condition_leaves(condition['not'])) %}
+    {% else %}
+        {% do found.append(condition) %}
+    {% endif %}
+    {{ return(found) }}
+{% endmacro %}
+
+{#- The same of a whole tag or segment. -#}
+{% macro rule_leaves(item) %}
+    {% set found = [] %}
+    {% for case in item.get('cases', []) %}{% do found.extend(condition_leaves(case.when)) %}{% endfor %}
+    {% if 'when' in item %}{% do found.extend(condition_leaves(item.when)) %}{% endif %}
+    {{ return(found) }}
+{% endmacro %}
+
+{#- Columns of the timeline that some rule asks about, in the order of their declaration: nothing else is computed. -#}
+{% macro used_features(tags, segments) %}
+    {% set known = features() %}
+    {% set asked = [] %}
+    {% for measure in feature_definitions().measures if measure.always %}{% do asked.append(measure.name) %}{% endfor %}
+    {% for item in tags + segments %}
+        {% if 'feature' in item %}{% do asked.append(item.feature) %}{% endif %}
+        {% for leaf in rule_leaves(item) if 'feature' in leaf %}
+            {% do asked.append(feature_column(leaf, known, 'rule of ' ~ item.code)) %}
+        {% endfor %}
+    {% endfor %}
+    {% set used = {} %}
+    {% for column, feature in known.items() if column in asked %}{% do used.update({column: feature}) %}{% endfor %}
+    {{ return(used) }}
+{% endmacro %}
+
+{% macro compile_condition(condition, known, where) %}
     {% if condition is not mapping %}{% do rule_error(where, 'a condition', condition) %}{% endif %}
     {% for word, joiner in [('all', ' and '), ('any', ' or ')] if word in condition %}
         {% set parts = [] %}
-        {% for part in condition[word] %}
-            {% do parts.append(compile_condition(part, where ~ '.' ~ word ~ '[' ~ loop.index0 ~ ']')) %}
-        {% endfor %}
-        {% if condition | length != 1 or not parts %}{% do rule_error(where, 'only a non-empty ' ~ word, condition) %}{% endif %}
+        {% for part in condition[word] %}{% do parts.append(compile_condition(part, known, where)) %}{% endfor %}
         {{ return('(' ~ parts | join(joiner) ~ ')') }}
     {% endfor %}
-    {% if 'not' in condition %}
-        {{ return('(not ' ~ compile_condition(condition['not'], where ~ '.not') ~ ')') }}
+    {% if 'not' in condition %}{{ return('(not ' ~ compile_condition(condition['not'], known, where) ~ ')') }}{% endif %}
+    {# An unknown value satisfies no condition; without coalesce, `not` would turn NULL into neither. #}
+    {% if 'segment' in condition %}{{ return(rule_column('seg', condition.segment)) }}{% endif %}
+    {% if 'has_tag' in condition %}
+        {% set carried = rule_column('tag', condition.has_tag) %}
+        {% if 'value' not in condition and 'in' not in condition %}{{ return('(' ~ carried ~ ' is not null)') }}{% endif %}
+        {% set values = condition['in'] if 'in' in condition else [condition.value] %}
+        {{ return('coalesce(' ~ carried ~ ' in ' ~ sql_list(values, 'text', where) ~ ', false)') }}
     {% endif %}
-    {% set type = features().get(condition.get('feature')) %}
-    {% if type is none %}
-        {% do rule_error(where, 'one of the features ' ~ features().keys() | sort | join(', '), condition.get('feature')) %}
-    {% endif %}
-    {% set ops = ['=', '!=', 'in'] + (['>', '>=', '<', '<='] if type == 'number' else []) %}
-    {% if condition.get('op') not in ops %}{% do rule_error(where ~ '.op', 'one of ' ~ ops | join(' '), condition.get('op')) %}{% endif %}
-    {% if condition.op == 'in' %}
-        {% set values = [] %}
-        {% for value in condition.value %}{% do values.append(sql_value(value, type, where ~ '.value')) %}{% endfor %}
-        {% set right = '(' ~ values | join(', ') ~ ')' %}
+    {% set column = feature_column(condition, known, where) %}
+    {% set type = known[column].type %}
+    {% set ops = ['=', '!=', 'in', 'not_in'] + (['>', '>=', '<', '<=', 'between'] if type == 'number' else []) %}
+    {% if condition.op not in ops %}{% do rule_error(where, 'one of ' ~ ops | join(' '), condition.op) %}{% endif %}
+    {% if condition.op in ('in', 'not_in') %}
+        {% set test = condition.op | replace('_', ' ') ~ ' ' ~ sql_list(condition.value, type, where) %}
+    {% elif condition.op == 'between' %}
+        {% set test = 'between ' ~ sql_value(condition.value[0], type, where) ~ ' and ' ~ sql_value(condition.value[1], type, where) %}
     {% else %}
-        {% set right = sql_value(condition.value, type, where ~ '.value') %}
+        {% set test = condition.op | replace('!=', '<>') ~ ' ' ~ sql_value(condition.value, type, where) %}
     {% endif %}
-    {# An unknown value satisfies no condition; without this, `not` would turn NULL into neither. #}
-    {{ return('coalesce(' ~ condition.feature ~ ' ' ~ condition.op | replace('!=', '<>') ~ ' ' ~ right ~ ', false)') }}
+    {{ return('coalesce(' ~ column ~ ' ' ~ test ~ ', false)') }}
+{% endmacro %}
+
+{% macro sql_list(values, type, where) %}
+    {% set found = [] %}
+    {% for value in values %}{% do found.append(sql_value(value, type, where)) %}{% endfor %}
+    {{ return('(' ~ found | join(', ') ~ ')') }}
+{% endmacro %}
+
+{#- Column of a verdict: tag_<code> or seg_<code>. -#}
+{% macro rule_column(prefix, code) %}
+    {% if not modules.re.match('^[a-z][a-z0-9_]*$', code | string) %}
+        {% do rule_error('rules', 'a code of lower-case letters, digits and _', code) %}
+    {% endif %}
+    {{ return(prefix ~ '_' ~ code) }}
 {% endmacro %}
 
 {#- SQL of a tag's value on one row of the timeline; NULL means the customer does not carry the tag. -#}
-{% macro compile_tag(tag) %}
-    {% set where = 'vars.tags.' ~ tag.get('code') %}
-    {% if not modules.re.match('^[a-z][a-z0-9_]*$', tag.get('code') | string) %}
-        {% do rule_error('vars.tags', 'a code of lower-case letters, digits and _', tag.get('code')) %}
+{% macro compile_tag(tag, known) %}
+    {% set where = 'tag ' ~ tag.code %}
+    {% if 'feature' in tag %}
+        {{ return('cast(' ~ feature_column({'feature': tag.feature}, known, where) ~ ' as varchar)') }}
     {% endif %}
-    {% for field in ['name_zh', 'family', 'made', 'ageing', 'version', 'owner', 'description_zh'] if field not in tag %}
-        {% do rule_error(where, 'a field ' ~ field, tag) %}
-    {% endfor %}
-    {% if tag.made == 'fact' %}
-        {% if tag.get('feature') not in features() %}
-            {% do rule_error(where ~ '.feature', 'one of the features ' ~ features().keys() | sort | join(', '), tag.get('feature')) %}
-        {% endif %}
-        {{ return('cast(' ~ tag.feature ~ ' as varchar)') }}
-    {% endif %}
-    {% if tag.made != 'rule' or not tag.get('cases') %}{% do rule_error(where, 'made: fact with a feature, or made: rule with cases', tag.made) %}{% endif %}
     {% set cases = [] %}
     {% for case in tag.cases %}
-        {% set place = where ~ '.cases[' ~ loop.index0 ~ ']' %}
-        {% do cases.append('when ' ~ compile_condition(case.get('when'), place ~ '.when') ~ ' then ' ~ sql_value(case.get('value'), 'text', place ~ '.value')) %}
+        {% do cases.append('when ' ~ compile_condition(case.when, known, where) ~ ' then ' ~ sql_value(case.value, 'text', where)) %}
     {% endfor %}
     {{ return('case ' ~ cases | join(' ') ~ ' end') }}
 {% endmacro %}
 
-{% macro compile_segment(segment) %}
-    {% set where = 'vars.segments.' ~ segment.get('code') %}
-    {% if not modules.re.match('^[a-z][a-z0-9_]*$', segment.get('code') | string) %}
-        {% do rule_error('vars.segments', 'a code of lower-case letters, digits and _', segment.get('code')) %}
-    {% endif %}
-    {% for field in ['name_zh', 'description_zh', 'owner', 'version', 'destinations', 'tag_name', 'holdout_ratio', 'when'] if field not in segment %}
-        {% do rule_error(where, 'a field ' ~ field, segment) %}
+{#-
+    All rules as layers of {column: SQL}: a rule that asks for a tag or a segment stands in a layer above it. One pass
+    over the rows still, since a layer is only a subselect.
+-#}
+{% macro rule_layers(tags, segments) %}
+    {% set known = features() %}
+    {% set waiting = {} %}
+    {% for tag in tags %}
+        {% do waiting.update({rule_column('tag', tag.code): {'sql': compile_tag(tag, known), 'needs': needed_verdicts(tag)}}) %}
     {% endfor %}
-    {% for destination in segment.destinations if destination not in ['wecom_tags', 'file_export'] %}
-        {% do rule_error(where ~ '.destinations', 'wecom_tags or file_export', destination) %}
+    {% for segment in segments %}
+        {% do waiting.update({rule_column('seg', segment.code): {
+            'sql': compile_condition(segment.when, known, 'segment ' ~ segment.code), 'needs': needed_verdicts(segment)
+        }}) %}
     {% endfor %}
-    {% if segment.holdout_ratio is not number or segment.holdout_ratio < 0 or segment.holdout_ratio >= 1 %}
-        {% do rule_error(where ~ '.holdout_ratio', 'a number from 0 to below 1', segment.holdout_ratio) %}
-    {% endif %}
-    {{ return(compile_condition(segment.when, where ~ '.when')) }}
+    {% set layers = [] %}
+    {% for _ in range(waiting | length) if waiting %}
+        {% set layer = {} %}
+        {% for column, rule in waiting.items() if rule.needs | select('in', waiting) | list | length == 0 %}
+            {% do layer.update({column: rule.sql}) %}
+        {% endfor %}
+        {% if not layer %}{% do rule_error('rules', 'rules that do not lean on themselves', waiting | list) %}{% endif %}
+        {% for column in layer %}{% do waiting.pop(column) %}{% endfor %}
+        {% do layers.append(layer) %}
+    {% endfor %}
+    {{ return(layers) }}
 {% endmacro %}
+
+{#- Columns of the verdicts that a tag or segment asks for. -#}
+{% macro needed_verdicts(item) %}
+    {% set found = [] %}
+    {% for leaf in rule_leaves(item) %}
+        {% if 'has_tag' in leaf %}{% do found.append(rule_column('tag', leaf.has_tag)) %}{% endif %}
+        {% if 'segment' in leaf %}{% do found.append(rule_column('seg', leaf.segment)) %}{% endif %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+{#- The generated macros are those of the files; else a plain `dbt build` would run old rules. -#}
+{% macro assert_rules_are_compiled() -%}
+    {%- set digest = rules_digest() -%}
+    {%- if digest is not none and digest != compiled_rules_digest() -%}
+        {% do exceptions.raise_compiler_error('rules changed since they were compiled: run `siyu rules compile`') %}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Digest of the rule files as they are now; none where the engine cannot read files. -#}
+{% macro rules_digest() -%}
+    {{ return(adapter.dispatch('rules_digest', 'siyu')()) }}
+{%- endmacro %}
+
+{% macro default__rules_digest() -%}
+    {{ return(none) }}
+{%- endmacro %}
+
+{% macro duckdb__rules_digest() -%}
+    {%- set files = invocation_args_dict.get('project_dir') ~ '/rules/**/*.yml' -%}
+    {{ return(run_query(
+        "select md5(string_agg(regexp_extract(filename, '[^/]+$') || chr(10) || content, '' order by filename)) from read_text('"
+        ~ files ~ "')"
+    ).rows[0][0]) }}
+{%- endmacro %}
 
 {#- Intervals of a verdict column over the timeline: one row per stretch of days with the same value. -#}
 {% macro verdict_changes(prefix, items) %}

@@ -16,6 +16,7 @@
 {% macro open_run() %}
     {% if execute and flags.WHICH in ('build', 'run') %}
         {% do limit_memory() %}
+        {% do assert_rules_are_compiled() %}
         {% set log = run_log_relation() %}
         {% do run_query('create schema if not exists meta') %}
         {% do run_query(
@@ -107,7 +108,7 @@
 
 {#- What the answers depend on besides the data: rules, policy, business time zone and the SQL itself. -#}
 {% macro config_hash() %}
-    {% set parts = [business_timezone(), var('windows'), var('tags'), var('segments'), var('member_tiers'),
+    {% set parts = [business_timezone(), rules_answers_digest(), var('member_tiers'),
                     var('identity_types'), var('golden_record'), var('noise_rules'), var('noise_identifiers'), var('identity_sources'), var('identity_blocked_values'), var('wecom_tag_group')] %}
     {% for node in graph.nodes.values() | sort(attribute='unique_id') if node.resource_type == 'model' %}
         {#- A table made before its constraints were declared would never get them. -#}

@@ -1,6 +1,7 @@
 {#- Body of a seg_ model: the present members of one declared segment. -#}
 {% macro segment_model(code) %}
-    {%- if code not in var('segments') | map(attribute='code') %}{% do rule_error('vars.segments', 'a segment ' ~ code, var('segments') | map(attribute='code') | list) %}{% endif -%}
+    {%- set codes = segment_definitions() | map(attribute='code') | list %}
+    {%- if code not in codes %}{% do rule_error('rules/segments.yml', 'a segment ' ~ code, codes) %}{% endif -%}
 select
     members.customer_id,
     members.entered_date,

@@ -115,3 +115,12 @@
 {% macro duckdb__integer_series(first, last_query) -%}
     select unnest(range({{ first }}, coalesce(({{ last_query }}), {{ first }}) + 1)) as generated_number
 {%- endmacro %}
+
+{#- Aggregate: the value on the smallest of an ordering that is unique within the group. -#}
+{% macro first_by(value, ordering) -%}
+    {{ return(adapter.dispatch('first_by', 'siyu')(value, ordering)) }}
+{%- endmacro %}
+
+{% macro default__first_by(value, ordering) -%}
+    min_by({{ value }}, {{ ordering }})
+{%- endmacro %}

@@ -56,8 +56,15 @@ class DbtHome:
         ]
         assert result.success, f"dbt failed: {result.exception or failed}"
 
-    def invoke(self, arguments: list[str], *, as_of: str = "", known_at: str = ""):
-        """Call dbt with arguments and return its result object."""
+    def invoke(
+        self,
+        arguments: list[str],
+        *,
+        as_of: str = "",
+        known_at: str = "",
+        project_dir: Path = DBT_PROJECT_DIR,
+    ):
+        """Call dbt with arguments and return its result object; another project is parsed anew."""
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
@@ -69,9 +76,9 @@ class DbtHome:
         }
         common = [
             "--project-dir",
-            str(DBT_PROJECT_DIR),
+            str(project_dir),
             "--profiles-dir",
-            str(DBT_PROJECT_DIR),
+            str(project_dir),
             "--target-path",
             str(self.home / "target"),
             "--log-path",
@@ -81,6 +88,11 @@ class DbtHome:
         ]
         # Only meanwhile: other tests of this process read settings from the environment.
         with mock.patch.dict(os.environ, variables):
+            if project_dir != DBT_PROJECT_DIR:
+                try:
+                    return dbtRunner().invoke(["--no-partial-parse", *arguments, *common])
+                finally:
+                    DuckDBConnectionManager.close_all_connections()
             if self._manifest is None:
                 parsed = dbtRunner().invoke(["parse", *common])
                 assert parsed.success, parsed.exception

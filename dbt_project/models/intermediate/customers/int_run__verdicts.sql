@@ -1,13 +1,33 @@
 {{ config(materialized='table') }}
 
 -- All rules in one pass: 500 cost about what 5 do.
+{%- set layers = rule_layers(tag_definitions(), segment_definitions()) %}
+{%- set columns = [] %}
+
+with layer_0 as (
+
+    select * from {{ ref('int_run__timeline') }}
+
+)
+{%- for layer in layers %},
+
+layer_{{ loop.index }} as (
+
+    select
+        layer_{{ loop.index0 }}.*
+        {%- for column, sql in layer.items() %},
+        {{ sql }} as {{ column }}
+        {%- do columns.append(column) %}
+        {%- endfor %}
+    from layer_{{ loop.index0 }}
+
+)
+{%- endfor %}
+
 select
     customer_id,
     change_day
-    {%- for tag in var('tags') %},
-    {{ compile_tag(tag) }} as tag_{{ tag.code }}
+    {%- for column in columns %},
+    {{ column }}
     {%- endfor %}
-    {%- for segment in var('segments') %},
-    {{ compile_segment(segment) }} as seg_{{ segment.code }}
-    {%- endfor %}
-from {{ ref('int_run__timeline') }}
+from layer_{{ layers | length }}

@@ -31,7 +31,7 @@ touched_identifiers as (
         observed.identifier_key is not null
         and (
             (observed.event_date > clock.previous_as_of and observed.event_date <= clock.as_of)
-            {%- for days in var('windows') %}
+            {%- for days in feature_definitions().windows %}
             or (
                 observed.counts_in_windows
                 and observed.event_date > {{ dbt.dateadd('day', -days, 'clock.previous_as_of') }}

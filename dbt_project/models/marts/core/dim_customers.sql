@@ -5,14 +5,31 @@
 -- depends_on: {{ ref('int_run__touched_customers') }}
 
 -- Whoever has done something by as_of. Windowed figures are those of the end of that day.
-with seen as (
+{%- set windows = [30, 90, 365] %}
+{%- set shown = [
+    'order_count', 'net_fen', 'live_order_count', 'refund_count', 'coupon_use_count', 'contact_add_count',
+    'group_join_count',
+] %}
+
+with figures as (
 
     select
-        customer_id,
-        min(event_date) as first_seen_date,
-        max(event_date) as last_seen_date
-    from {{ ref('int_run__daily') }}
-    group by customer_id
+        daily.customer_id,
+        {{ first_by('daily.first_channel_code', 'case when daily.first_channel_code is not null then daily.event_day end') }} as first_channel_code,
+        min(daily.event_date) as first_seen_date,
+        max(daily.event_date) as last_seen_date,
+        min(case when daily.order_count > 0 then daily.event_date end) as first_order_date,
+        max(case when daily.order_count > 0 then daily.event_date end) as last_order_date
+        {%- for measure in feature_definitions().measures if measure.name in shown %},
+        {{ sum_fen('daily.' ~ measure.name) }} as {{ measure.name }}
+        {%- for days in windows %},
+        {{ sum_fen('case when daily.event_day > clock.as_of_day - ' ~ days ~ ' then daily.' ~ measure.name ~ ' end') }}
+            as {{ windowed_name(measure, days) }}
+        {%- endfor %}
+        {%- endfor %}
+    from {{ ref('int_run__daily') }} as daily
+    cross join {{ ref('int_run__clock') }} as clock
+    group by daily.customer_id
 
 ),
 
@@ -31,38 +48,26 @@ noise as (
     from {{ ref('customer_noise') }}
     where is_noise
 
-),
-
-buying as (
-
-    select
-        customer_id,
-        min(event_date) as first_order_date,
-        max(event_date) as last_order_date
-    from {{ ref('int_run__daily') }}
-    where order_count > 0
-    group by customer_id
-
 )
 
 select
     -- ids
-    timeline.customer_id,
+    figures.customer_id,
     numbers.customer_no,
 
     -- strings
     profiles.name_masked,
     profiles.phone_masked,
-    timeline.gender,
-    timeline.city,
-    timeline.first_channel_code,
+    profiles.gender,
+    profiles.city,
+    figures.first_channel_code,
 
     -- numerics
-    timeline.birth_month
-    {%- for measure in measures() %},
-    timeline.{{ measure.total }}
-    {%- for window in var('windows') %},
-    timeline.{{ measure.window % window }}
+    profiles.birth_month
+    {%- for measure in feature_definitions().measures if measure.name in shown %},
+    figures.{{ measure.name }}
+    {%- for days in windows %},
+    figures.{{ windowed_name(measure, days) }}
     {%- endfor %}
     {%- endfor %},
 
@@ -72,14 +77,11 @@ select
     -- dates
     profiles.birthday,
     profiles.registered_date,
-    seen.first_seen_date,
-    seen.last_seen_date,
-    buying.first_order_date,
-    buying.last_order_date
-from {{ ref('int_run__timeline') }} as timeline
-inner join seen on seen.customer_id = timeline.customer_id
-inner join numbers on numbers.customer_id = timeline.customer_id
-inner join {{ ref('int_run__profiles') }} as profiles on profiles.customer_id = timeline.customer_id
-left join buying on buying.customer_id = timeline.customer_id
-left join noise on noise.customer_id = timeline.customer_id
-where timeline.is_newest
+    figures.first_seen_date,
+    figures.last_seen_date,
+    figures.first_order_date,
+    figures.last_order_date
+from figures
+inner join numbers on numbers.customer_id = figures.customer_id
+inner join {{ ref('int_run__profiles') }} as profiles on profiles.customer_id = figures.customer_id
+left join noise on noise.customer_id = figures.customer_id

@@ -4,7 +4,7 @@
 ) }}
 -- depends_on: {{ ref('int_run__touched_customers') }}
 
-{{ verdict_changes('seg_', var('segments')) }}
+{{ verdict_changes('seg_', segment_definitions()) }}
 
 select
     customer_id,

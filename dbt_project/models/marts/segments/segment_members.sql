@@ -6,7 +6,7 @@ select
     history.customer_id,
     history.entered_date,
     {{ hash_bucket("history.segment_code || '|' || history.customer_id") }} < case history.segment_code
-        {%- for segment in var('segments') %}
+        {%- for segment in segment_definitions() %}
         when '{{ segment.code }}' then {{ (segment.holdout_ratio * 10000) | int }}
         {%- endfor %}
     end as is_holdout,

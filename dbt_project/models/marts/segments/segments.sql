@@ -1,7 +1,7 @@
 {{ config(meta={'published_as': 'segments'}) }}
 
 with definitions as (
-    {% for segment in var('segments') %}
+    {% for segment in segment_definitions() %}
     {{ 'union all' if not loop.first }}
     select
         '{{ segment.code }}' as segment_code,

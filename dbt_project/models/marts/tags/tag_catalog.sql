@@ -1,7 +1,7 @@
 {{ config(meta={'published_as': 'tag_catalog'}) }}
 
 with definitions as (
-    {% for tag in var('tags') %}
+    {% for tag in tag_definitions() %}
     {{ 'union all' if not loop.first }}
     select
         '{{ tag.code }}' as tag_code,

@@ -1,0 +1,140 @@
+"""Writes the rules as dbt macros that return plain data: dbt's unit tests can override macros, and read no files.
+
+The generated file is committed. It carries a digest of its sources, which a run compares with the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from common.settings import DBT_PROJECT_DIR
+from orchestration.rules.load import RULES, Placed, Rules, load_rules, rule_files
+from orchestration.rules.source import RuleError
+
+_HEAD = """\
+{#- Generated from dbt_project/rules/ by `siyu rules compile`, which every run does by itself. -#}
+"""
+# Shown to people, asked by no rule.
+_NO_ANSWER = {"name_zh", "description_zh", "owner", "parent", "exclusive_group", "derived_from"}
+# Inside a macro file these could be taken for Jinja.
+_ESCAPED = {each: f"\\u{ord(each):04x}" for each in "{}%#'"}
+
+
+def generated_path(project_dir: Path = DBT_PROJECT_DIR) -> Path:
+    """Return where the macros are written."""
+    return project_dir / "macros" / "generated" / "rules.sql"
+
+
+def compile_rules(project_dir: Path = DBT_PROJECT_DIR) -> bool:
+    """Check the rules and write the macros where they differ; returns whether they did.
+
+    A project without rules gets no macros.
+
+    Raises:
+        RuleError: a rule is wrong, or the file has to be written and cannot be.
+    """
+    if not (project_dir / RULES).is_dir():
+        return False
+    text = generated(load_rules(project_dir), sources_digest(project_dir))
+    path = generated_path(project_dir)
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        number, scratch = tempfile.mkstemp(dir=path.parent, prefix=".rules")
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(scratch).chmod(0o644)
+        Path(scratch).replace(path)
+    except OSError as error:
+        raise RuleError(
+            [f"{path}: rules changed since they were compiled, and this cannot be written ({error.strerror}); "
+             "run `siyu rules compile` where it can"]
+        ) from error  # fmt: skip
+    return True
+
+
+def sources_digest(project_dir: Path) -> str:
+    """Return the digest that the macro ``rules_digest`` computes as well: names and contents in the order of paths."""
+    digest = hashlib.md5(usedforsecurity=False)
+    for path in rule_files(project_dir):
+        digest.update(f"{path.name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def generated(rules: Rules, digest: str) -> str:
+    """Return the text of the macro file."""
+    tags, segments = [_tag(each) for each in rules.tags], [_plain(each.entry) for each in rules.segments]
+    features = rules.features.model_dump()
+    asked = {
+        "features": {
+            **features,
+            "measures": _asked(features["measures"]),
+            "attributes": _asked(features["attributes"]),
+        },
+        "tags": _asked(tags),
+        "segments": _asked(segments),
+    }
+    answers = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+    return _HEAD + "\n".join(
+        [
+            _macro("feature_definitions", _mapping(features)),
+            _macro("tag_definitions", _list(tags)),
+            _macro("segment_definitions", _list(segments)),
+            _macro("compiled_rules_digest", literal(digest)),
+            _macro("rules_answers_digest", literal(answers)),
+        ]
+    )
+
+
+def literal(value: Any) -> str:
+    """Return a value as Jinja writes it. Texts hold nothing that Jinja or a macro file could take for its own."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "true", False: "false"}[value]
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        text = json.dumps(value, ensure_ascii=False)
+        return "".join(_ESCAPED.get(each, each) for each in text)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{literal(key)}: {literal(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(literal(each) for each in value) + "]"
+    return literal(str(value))  # dates
+
+
+def _tag(placed: Placed) -> dict[str, Any]:
+    made = "fact" if placed.entry.feature else "rule"
+    return {**_plain(placed.entry), "family": placed.family, "made": made}
+
+
+def _plain(entry: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = entry.model_dump(exclude_none=True)
+    return plain
+
+
+def _asked(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in entry.items() if key not in _NO_ANSWER} for entry in entries]
+
+
+def _macro(name: str, body: str) -> str:
+    return f"{{% macro {name}() %}}\n    {{{{ return({body}) }}}}\n{{% endmacro %}}\n"
+
+
+def _mapping(value: dict[str, Any]) -> str:
+    rows = []
+    for key, each in value.items():
+        holds_entries = isinstance(each, list) and each and isinstance(each[0], dict)
+        rows.append(f"        {literal(key)}: {_list(each, 8) if holds_entries else literal(each)}")
+    return "{\n" + ",\n".join(rows) + "\n    }"
+
+
+def _list(rows: list[dict[str, Any]], indent: int = 4) -> str:
+    """One entry a line, so that a change shows as one."""
+    inside = " " * (indent + 4)
+    return "[" + "".join(f"\n{inside}{literal(row)}," for row in rows) + f"\n{' ' * indent}]"

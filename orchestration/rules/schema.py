@@ -1,0 +1,96 @@
+"""What the entries of the rule files look like. Conditions are checked in ``conditions``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Positive = Annotated[int, Field(ge=1, strict=True)]
+FAMILIES = ("who", "buys", "behaves", "stands", "channel", "risk")
+
+# What pydantic calls its errors, in the words of ours.
+EXPECTED = {
+    "missing": "this field",
+    "extra_forbidden": "no field of this name",
+    "string_type": "a text",
+    "string_too_short": "a text that is not empty",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "list_type": "a list",
+    "model_type": "a mapping",
+    "bool_type": "true or false",
+    "too_short": "at least one",
+}
+
+
+class Entry(BaseModel):
+    """Strict: an unknown field is an error, since it is most often a misspelt one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Measure(Entry):
+    """Something counted or summed per customer and day; ``windowed`` names it over the last {days} days."""
+
+    name: Code
+    windowed: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\{days\}[a-z0-9_]*$")]
+    name_zh: Text
+    description_zh: Text
+    always: bool = False
+
+
+class Attribute(Entry):
+    """One value per customer."""
+
+    name: Code
+    type: Literal["text", "number"]
+    name_zh: Text
+    description_zh: Text
+
+
+class FeatureFile(Entry):
+    """`rules/features.yml`."""
+
+    windows: Annotated[list[Positive], Field(min_length=1)]
+    measures: Annotated[list[Measure], Field(min_length=1)]
+    attributes: list[Attribute]
+
+
+class Case(Entry):
+    """One value of a rule tag; the first case whose conditions hold gives the value."""
+
+    value: Text
+    when: Any
+
+
+class Tag(Entry):
+    """One tag (标签): a fact tag has ``feature``, a rule tag has ``cases``."""
+
+    code: Code
+    name_zh: Text
+    description_zh: Text
+    owner: Text
+    version: Positive
+    ageing: Literal["static", "dynamic"]
+    feature: Code | None = None
+    cases: Annotated[list[Case], Field(min_length=1)] | None = None
+    parent: Code | None = None
+    exclusive_group: Code | None = None
+    derived_from: list[Code] = []
+
+
+class Segment(Entry):
+    """One segment (人群) and where it goes."""
+
+    code: Code
+    name_zh: Text
+    description_zh: Text
+    owner: Text
+    version: Positive
+    destinations: list[Literal["wecom_tags", "file_export"]]
+    tag_name: Text
+    holdout_ratio: Annotated[float, Field(ge=0, lt=1, strict=True)]
+    when: Any
