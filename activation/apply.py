@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from activation import store
 from activation.contracts import (
     ActivationError,
-    ApplierBusyError,
     ApplyReport,
     Change,
     Destination,
@@ -28,14 +29,15 @@ from activation.contracts import (
     Receipt,
 )
 from activation.destinations import build
-from activation.diff import hash_changes
+from activation.diff import hash_rows
+from activation.drafts import Draft, drafting
 from activation.ledger import Ledger
-from activation.payloads import read_payload
-from activation.plans import Draft, draft_plan, get_plan, make_plan
+from activation.plans import get_plan
 from activation.policy import Policy, load_policy
-from activation.reconcile import final_status, reconcile, settle
+from activation.reconcile import final_status, settle
 from common.clock import utc_now
 from common.settings import Settings
+from common.warehouse import connect
 
 MODES = ("dry_run", "live")
 
@@ -58,56 +60,23 @@ def apply_plan(settings: Settings, plan_id: str, *, mode: str = "dry_run") -> Ap
     target = build(get_plan(settings, plan_id).destination, settings, policy)
     try:
         with Ledger(settings) as ledger:
-            if mode == "dry_run":
-                plan, _ = _check(settings, ledger, plan_id, target, policy)
-                run_id = _start(ledger, plan, mode)
-                report = ApplyReport(
-                    plan.segment_code, plan.destination, mode, plan.status, plan, reason=plan.reason
-                )
-                _finish(ledger, run_id, report)
-            else:
-                report = _apply_live(settings, ledger, plan_id, target, policy)
+            run = _apply_live if mode == "live" else _rehearse
+            report = run(settings, ledger, plan_id, target, policy)
         return replace(report, seconds=time.monotonic() - started)
     finally:
         target.close()
 
 
-def sync_segment(
-    settings: Settings,
-    segment_code: str,
-    destinations: Iterable[str],
-    *,
-    as_of: dt.date,
-    mode: str = "dry_run",
-) -> list[ApplyReport]:
-    """Settle what is in doubt (live only), plan and apply each destination of a segment; one report each.
-
-    A destination that cannot be served gets a report that says why; the others are served all the same.
-
-    Raises:
-        ValueError: unknown mode.
-    """
-    if mode not in MODES:
-        raise ValueError(f"mode: expected one of {MODES}, got {mode!r}")
-    return [_sync(settings, segment_code, each, as_of, mode) for each in destinations]
-
-
-def _sync(settings: Settings, segment_code: str, destination: str, as_of: dt.date, mode: str) -> ApplyReport:
-    settled: Counter[str] = Counter()
-    plan: Plan | None = None
-    try:
-        if mode == "live":
-            settled = reconcile(settings, segment_code, destination)
-        plan = make_plan(settings, segment_code, destination, as_of=as_of)
-        report = apply_plan(settings, plan.plan_id, mode=mode)
-        return replace(report, settled=report.settled + settled)
-    except ActivationError as error:
-        status = {
-            ApplierBusyError: "busy",
-            PlanNotApprovedError: PlanStatus.NEEDS_APPROVAL,
-            PlanDriftError: PlanStatus.SUPERSEDED,
-        }.get(type(error), "failed")
-        return ApplyReport(segment_code, destination, mode, status, plan, settled=settled, reason=str(error))
+def _rehearse(
+    settings: Settings, ledger: Ledger, plan_id: str, destination: Destination, policy: Policy
+) -> ApplyReport:
+    with _checked(settings, ledger, plan_id, destination, policy) as (plan, _):
+        run_id = _start(ledger, plan, "dry_run")
+        report = ApplyReport(
+            plan.segment_code, plan.destination, "dry_run", plan.status, plan, reason=plan.reason
+        )
+        _finish(ledger, run_id, report)
+        return report
 
 
 def _apply_live(
@@ -117,17 +86,17 @@ def _apply_live(
         plan = store.load_plan(db, plan_id)
     with ledger.exclusive(plan.segment_code, plan.destination):
         settled = settle(ledger, destination, plan.segment_code)
-        plan, draft = _check(settings, ledger, plan_id, destination, policy)
-        if plan.status == PlanStatus.NEEDS_APPROVAL:
-            raise PlanNotApprovedError(
-                f"plan {plan_id} needs approval ({plan.reason}); siyu approve {plan_id}"
-            )
-        order = Order(draft.segment, plan.as_of, draft.members)
-        if draft.diff.changes:
-            destination.prepare(order, draft.diff.changes)
-        _claim(ledger, plan)
-        run_id = _start(ledger, plan, "live")
-        reason = _send(ledger, plan, order, draft.diff.changes, destination)
+        with _checked(settings, ledger, plan_id, destination, policy) as (plan, draft):
+            if plan.status == PlanStatus.NEEDS_APPROVAL:
+                raise PlanNotApprovedError(
+                    f"plan {plan_id} needs approval ({plan.reason}); siyu approve {plan_id}"
+                )
+            order = Order(draft.segment, plan.as_of, draft.members, plan_id)
+            if draft.diff.rows:
+                destination.prepare(order, draft.diff.counts)
+            _claim(ledger, plan)
+            run_id = _start(ledger, plan, "live")
+            reason = _send(ledger, plan, order, draft, destination)
         with ledger.writing() as db:
             outcomes, refusals = store.outcomes_of(db, plan_id), store.refusals_of(db, plan_id)
             status = final_status(plan, outcomes)
@@ -148,30 +117,42 @@ def _apply_live(
         return report
 
 
-def _check(
+@contextmanager
+def _checked(
     settings: Settings, ledger: Ledger, plan_id: str, destination: Destination, policy: Policy
-) -> tuple[Plan, Draft]:
-    """Return the plan and the diff as of now, which are the same; or say why the plan must not be applied."""
+) -> Iterator[tuple[Plan, Draft]]:
+    """Give the plan and the diff as of now, which are the same; or say why the plan must not be applied."""
     with ledger.reading() as db:
-        plan, rows = store.load_plan(db, plan_id), store.rows_of(db, plan_id)
+        plan, parts = store.load_plan(db, plan_id), store.parts_of(db, plan_id)
     if plan.status not in store.OPEN_STATUSES:
         raise PlanStateError(f"plan {plan_id} is {plan.status}: only an open plan can be applied; plan again")
-    if hash_changes(plan.segment_code, plan.destination, rows) != plan.plan_hash:
+    if _hash_parts(parts) != plan.plan_hash:
         _close(ledger, plan, PlanStatus.SUPERSEDED)
         raise PlanTamperedError(f"plan {plan_id}: its rows do not match its hash; it was altered, plan again")
     if plan.expires_at <= utc_now():
         _close(ledger, plan, PlanStatus.EXPIRED)
         raise PlanExpiredError(f"plan {plan_id} expired at {plan.expires_at.isoformat()}; plan again")
-    payload = read_payload(settings, plan.segment_code, destination)
-    with ledger.reading() as db:
-        draft = draft_plan(db, payload, destination, policy)
-    if draft.plan_hash != plan.plan_hash:
-        _close(ledger, plan, PlanStatus.SUPERSEDED)
-        raise PlanDriftError(
-            f"plan {plan_id} has {plan.rows} rows to send, now it would be {len(draft.diff.changes)} or "
-            "others: the data or the destination changed since it was made; plan again"
-        )
-    return plan, draft
+    with drafting(settings, ledger, plan.segment_code, destination, policy) as draft:
+        if draft.diff.content_hash != plan.plan_hash:
+            _close(ledger, plan, PlanStatus.SUPERSEDED)
+            raise PlanDriftError(
+                f"plan {plan_id} has {plan.rows} rows to send, now it would be {draft.diff.rows} or "
+                "others: the data or the destination changed since it was made; plan again"
+            )
+        yield plan, draft
+
+
+def _hash_parts(parts: list[bytes]) -> str | None:
+    """Return the hash over the rows as they were saved, None when they are no rows at all."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="siyu-plan-") as folder, connect() as db:
+        for number, part in enumerate(parts):
+            (Path(folder) / f"{number}.parquet").write_bytes(part)
+        try:
+            return hash_rows(db, Path(folder) / "*.parquet")
+        except duckdb.Error:
+            return None
 
 
 def _claim(ledger: Ledger, plan: Plan) -> None:
@@ -186,13 +167,10 @@ def _claim(ledger: Ledger, plan: Plan) -> None:
             )
 
 
-def _send(
-    ledger: Ledger, plan: Plan, order: Order, changes: list[Change], destination: Destination
-) -> str | None:
+def _send(ledger: Ledger, plan: Plan, order: Order, draft: Draft, destination: Destination) -> str | None:
     """Send chunk by chunk; return why the destination stopped us, if it did."""
-    size = destination.chunk_rows or max(len(changes), 1)
-    for start in range(0, len(changes), size):
-        chunk = {each.row_key: each for each in changes[start : start + size]}
+    for changes in draft.rows.chunks(destination.chunk_rows or max(len(draft.rows), 1)):
+        chunk = {each.row_key: each for each in changes}
         with ledger.writing() as db:
             store.write_intents(db, plan, list(chunk.values()))
         waiting: list[tuple[Change, Receipt]] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -95,6 +95,24 @@ MEMBER_GONE = "member_gone"
 ENDED_CLASSES = frozenset({RELATION_ENDED, MEMBER_GONE})
 
 
+class Retry(StrEnum):
+    """What a refusal means for later runs: try again, there is no use, or somebody must do something first.
+
+    A row that needs a person is tried again too: that somebody did it shows in no other way.
+    """
+
+    LATER = "later"
+    NEVER = "never"
+    PERSON = "person"
+
+
+def retry_of(code_class: str | None) -> Retry:
+    """Return how rows refused with a code of this class are treated by later runs."""
+    if code_class in ENDED_CLASSES:
+        return Retry.NEVER
+    return Retry.LATER if code_class in ("retry_later", "stopped", "tag_library") else Retry.PERSON
+
+
 @dataclass(frozen=True)
 class Segment:
     """One segment as the warehouse declares it."""
@@ -108,38 +126,41 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class PayloadRow:
-    """One thing that should be at the destination. ``row_key`` is unique within segment and destination."""
-
-    row_key: str
-    customer_id: str
-    values: Values
-
-
-@dataclass(frozen=True)
-class KnownRow:
-    """One thing that the ledger knows to be at the destination (or, ``ended``, to be impossible there)."""
-
-    row_key: str
-    customer_id: str
-    values: Values
-    ended: bool
-    since: dt.datetime
-
-
-@dataclass(frozen=True)
 class Change:
     """One row of a plan.
 
-    ``before`` is what the ledger knows to be there; ``reason`` says why the row is held or braked.
+    ``values`` are the key columns and the value columns of the destination, ``content`` the value columns as
+    the JSON text that is compared; ``before`` and ``content_before`` are what the ledger knows to be there;
+    ``reason`` says why the row is held or braked.
     """
 
     action: Action
     row_key: str
     customer_id: str
     values: Values
+    content: str
     before: Values | None = None
+    content_before: str | None = None
     reason: str | None = None
+
+
+class Changes(Protocol):
+    """The rows of a plan that are to be sent, in row key order; they may be more than fit into memory."""
+
+    counts: Mapping[Action, int]
+
+    def __len__(self) -> int: ...
+
+    def chunks(self, size: int) -> Iterator[list[Change]]:
+        """Yield all rows, at most so many at a time."""
+
+
+class Members(Protocol):
+    """What should be there in the end, in row key order."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Values]: ...
 
 
 @dataclass(frozen=True)
@@ -161,11 +182,15 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Order:
-    """What a destination is asked to bring about: ``members`` are all that should be there in the end."""
+    """What a destination is asked to bring about: ``members`` are all that should be there in the end.
+
+    Only a destination with ``needs_members`` gets them; ``plan_id`` names the plan that is sent.
+    """
 
     segment: Segment
     as_of: dt.date
-    members: Sequence[PayloadRow]
+    members: Members
+    plan_id: str
 
 
 class Destination(Protocol):
@@ -173,19 +198,28 @@ class Destination(Protocol):
 
     name: str
     relation: str
+    key_columns: tuple[str, ...]
+    """Columns of ``relation`` that name a row there; with a bar between them they are the row key."""
+    value_columns: tuple[str, ...]
+    """Columns of ``relation`` that may change while the row stays the same row."""
+    checked_columns: tuple[str, ...]
+    """Columns with few distinct values, which ``check_values`` looks at."""
     chunk_rows: int | None
     """Rows whose intents are written together before they are sent; None for all of them."""
-
-    def read(self, columns: list[str], rows: list[tuple[Any, ...]]) -> list[PayloadRow]:
-        """Turn rows of ``relation`` into payload rows."""
+    needs_members: bool
+    removes: bool
+    """Whether a row that is no longer asked for is taken away. A message cannot be."""
 
     def check(self, segment: Segment) -> None:
         """Raise PayloadError when this segment must not or cannot go to this destination."""
 
-    def estimate(self, changes: Sequence[Change]) -> Estimate:
-        """Say what the changes cost."""
+    def check_values(self, values: Iterable[Values]) -> None:
+        """Raise PayloadError when one of the distinct values of ``checked_columns`` must not leave."""
 
-    def prepare(self, order: Order, changes: Sequence[Change]) -> None:
+    def estimate(self, rows: int) -> Estimate:
+        """Say what sending so many rows costs."""
+
+    def prepare(self, order: Order, counts: Mapping[Action, int]) -> None:
         """Get ready before any intent is written. Raises DestinationStoppedError or ActivationError."""
 
     def send(self, order: Order, changes: Sequence[Change]) -> Iterator[Receipt]:

@@ -1,14 +1,15 @@
 """The ledger: plans, intents, receipts and what is known to be where. Never derivable, never lost.
 
-SQLite in WAL mode through SQLAlchemy core. Every write transaction takes the write lock at its start, so that
-what it read is still true when it writes. A file lock, held by the kernel for a living process, tells a plan
-that is being sent from one whose sender died.
+SQLite in WAL mode in the home, or PostgreSQL by ``SIYU_LEDGER_URL``, through SQLAlchemy core. Every write
+transaction takes the write lock at its start, so that what it read is still true when it writes. A second
+lock, let go by the kernel or by PostgreSQL when its process dies, tells a plan that is being sent from one
+whose sender died.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,129 +18,43 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from activation.contracts import ApplierBusyError
-from common.clock import UTC
+from activation.contracts import ActivationError, ApplierBusyError
+from activation.tables import FORMAT, facts, metadata, one_open_intent
+from common.redact import redact
 from common.settings import Settings
 
+assert one_open_intent.table is not None  # it belongs to the tables that are created below
 
-class Instant(sa.types.TypeDecorator[dt.datetime]):
-    """An aware UTC instant; databases that keep no zone get it without."""
-
-    impl = sa.DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"expected an aware instant, got naive {value!r}; use common.clock.utc_now")
-        return value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
-        return None if value is None else value.replace(tzinfo=UTC)
+_WRITE_LOCK = 7_405_191  # any number that nobody else on the database uses
 
 
-metadata = sa.MetaData()
-
-plans = sa.Table(
-    "plans",
-    metadata,
-    sa.Column("plan_id", sa.String, primary_key=True),
-    sa.Column("segment_code", sa.String, nullable=False),
-    sa.Column("destination", sa.String, nullable=False),
-    sa.Column("status", sa.String, nullable=False),
-    sa.Column("plan_hash", sa.String, nullable=False),
-    sa.Column("as_of", sa.Date, nullable=False),
-    sa.Column("segment", sa.JSON, nullable=False),
-    sa.Column("created_at", Instant, nullable=False),
-    sa.Column("expires_at", Instant, nullable=False),
-    sa.Column("adds", sa.Integer, nullable=False),
-    sa.Column("changes", sa.Integer, nullable=False),
-    sa.Column("removes", sa.Integer, nullable=False),
-    sa.Column("unchanged", sa.Integer, nullable=False),
-    sa.Column("known", sa.Integer, nullable=False),
-    sa.Column("held", sa.JSON, nullable=False),
-    sa.Column("estimated_calls", sa.Integer, nullable=False),
-    sa.Column("estimated_minutes", sa.Float, nullable=False),
-    sa.Column("reason", sa.String),
-    sa.Column("approved_by", sa.String),
-    sa.Column("approved_at", Instant),
-    sa.Column("finished_at", Instant),
-    sa.Index("plans_by_target", "segment_code", "destination", "status"),
-)
-
-plan_rows = sa.Table(
-    "plan_rows",
-    metadata,
-    sa.Column("plan_id", sa.String, sa.ForeignKey("plans.plan_id"), primary_key=True),
-    sa.Column("row_key", sa.String, primary_key=True),
-    sa.Column("action", sa.String, nullable=False),
-    sa.Column("customer_id", sa.String, nullable=False),
-    sa.Column("values", sa.JSON, nullable=False),
-    sa.Column("before", sa.JSON),
-    sa.Column("reason", sa.String),
-)
-
-# One row per (plan, row): the intent is committed before the call, the receipt fills the rest after.
-deliveries = sa.Table(
-    "deliveries",
-    metadata,
-    sa.Column("plan_id", sa.String, sa.ForeignKey("plans.plan_id"), primary_key=True),
-    sa.Column("row_key", sa.String, primary_key=True),
-    sa.Column("segment_code", sa.String, nullable=False),
-    sa.Column("destination", sa.String, nullable=False),
-    sa.Column("action", sa.String, nullable=False),
-    sa.Column("customer_id", sa.String, nullable=False),
-    sa.Column("outcome", sa.String, nullable=False),
-    sa.Column("code", sa.String),
-    sa.Column("code_class", sa.String),
-    sa.Column("message", sa.String),
-    sa.Column("settled_by", sa.String),
-    sa.Column("intent_at", Instant, nullable=False),
-    sa.Column("receipt_at", Instant),
-    sa.Index("deliveries_by_target", "segment_code", "destination", "outcome"),
-)
-
-destination_state = sa.Table(
-    "destination_state",
-    metadata,
-    sa.Column("segment_code", sa.String, primary_key=True),
-    sa.Column("destination", sa.String, primary_key=True),
-    sa.Column("row_key", sa.String, primary_key=True),
-    sa.Column("customer_id", sa.String, nullable=False),
-    sa.Column("values", sa.JSON, nullable=False),
-    sa.Column("ended", sa.Boolean, nullable=False),
-    sa.Column("plan_id", sa.String, nullable=False),
-    sa.Column("since", Instant, nullable=False),
-)
-
-runs = sa.Table(
-    "runs",
-    metadata,
-    sa.Column("run_id", sa.String, primary_key=True),
-    sa.Column("plan_id", sa.String, nullable=False),
-    sa.Column("segment_code", sa.String, nullable=False),
-    sa.Column("destination", sa.String, nullable=False),
-    sa.Column("mode", sa.String, nullable=False),
-    sa.Column("status", sa.String, nullable=False),
-    sa.Column("outcomes", sa.JSON, nullable=False),
-    sa.Column("reason", sa.String),
-    sa.Column("started_at", Instant, nullable=False),
-    sa.Column("finished_at", Instant),
-)
+class LedgerError(ActivationError):
+    """The ledger cannot be opened."""
 
 
 class Ledger:
-    """One ledger file. Use as a context manager, so that the file is let go."""
+    """One open ledger. Use as a context manager, so that files and connections are let go.
+
+    Raises:
+        LedgerError: it cannot be reached, or was written by another version of Siyu.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self.path: Path = settings.ledger_path
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.engine = sa.create_engine(f"sqlite:///{self.path}", connect_args={"timeout": 60})
-        sa.event.listen(self.engine, "connect", _configure)
-        sa.event.listen(self.engine, "begin", _begin)
-        with self.writing() as db:
-            metadata.create_all(db)
+        self._locks_dir = settings.ledger_path.with_name(settings.ledger_path.name + ".locks")
+        self.engine = _engine(settings)
+        self._is_postgresql = self.engine.dialect.name == "postgresql"
+        try:
+            with self.writing() as db:
+                _prepare(db)
+        except sa.exc.OperationalError as error:
+            self.engine.dispose()
+            raise LedgerError(
+                f"cannot open the ledger: {redact(str(error.orig))[:300]}; "
+                "check SIYU_LEDGER_URL, or the rights and the space of SIYU_HOME"
+            ) from None
+        except LedgerError:
+            self.engine.dispose()
+            raise
 
     def __enter__(self) -> Ledger:
         return self
@@ -151,12 +66,17 @@ class Ledger:
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction that holds the write lock from its start; rolled back on error."""
         with self.engine.connect() as db, db.begin():
+            if self._is_postgresql:
+                db.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITE_LOCK)))
             yield db
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """One consistent view; does not wait for a writer."""
-        with self.engine.connect().execution_options(siyu_reads=True) as db, db.begin():
+        options: dict[str, Any] = (
+            {"isolation_level": "REPEATABLE READ"} if self._is_postgresql else {"siyu_reads": True}
+        )
+        with self.engine.connect().execution_options(**options) as db, db.begin():
             yield db
 
     @contextmanager
@@ -166,20 +86,78 @@ class Ledger:
         Raises:
             ApplierBusyError: another living process (or thread) is.
         """
-        folder = self.path.with_name(self.path.name + ".locks")
-        folder.mkdir(exist_ok=True)
-        descriptor = os.open(folder / f"{segment_code}.{destination}", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise ApplierBusyError(
-                f"another run is sending {segment_code} to {destination}; wait for it to end, then plan again"
-            ) from error
-        try:
+        lock = self._postgresql_lock if self._is_postgresql else self._file_lock
+        with lock(f"{segment_code}.{destination}") as taken:
+            if not taken:
+                raise ApplierBusyError(
+                    f"another run is sending {segment_code} to {destination}; "
+                    "wait for it to end, then plan again"
+                )
             yield
+
+    @contextmanager
+    def _file_lock(self, name: str) -> Iterator[bool]:
+        self._locks_dir.mkdir(exist_ok=True)
+        descriptor = os.open(self._locks_dir / name, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
         finally:
             os.close(descriptor)
+
+    @contextmanager
+    def _postgresql_lock(self, name: str) -> Iterator[bool]:
+        """The lock lives as long as its session; a session whose client died is ended by the server."""
+        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as session:
+            taken = bool(session.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar())
+            try:
+                yield taken
+            finally:
+                if taken:
+                    session.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+
+
+def _engine(settings: Settings) -> sa.Engine:
+    if settings.ledger_url is None:
+        settings.ledger_path.parent.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(_sqlite_url(settings.ledger_path), connect_args={"timeout": 60})
+        sa.event.listen(engine, "connect", _configure)
+        sa.event.listen(engine, "begin", _begin)
+        return engine
+    try:
+        url = sa.make_url(settings.ledger_url.get_secret_value())
+    except sa.exc.ArgumentError:
+        raise LedgerError("SIYU_LEDGER_URL: expected postgresql://user:password@host/database") from None
+    if url.get_backend_name() != "postgresql":
+        raise LedgerError(f"SIYU_LEDGER_URL: expected postgresql://, got {url.get_backend_name()}://")
+    return sa.create_engine(
+        url.set(drivername="postgresql+psycopg"), hide_parameters=True, pool_pre_ping=True
+    )
+
+
+def _sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def _prepare(db: sa.Connection) -> None:
+    found = set(sa.inspect(db).get_table_names())
+    if "plans" in found and "facts" not in found:
+        raise LedgerError(
+            f"the ledger is of an older format than {FORMAT}, which this version does not read; "
+            "reconcile with the version that wrote it, then move the file away"
+        )
+    if "facts" not in found:
+        metadata.create_all(db)
+        db.execute(sa.insert(facts).values(name="format", value=FORMAT))
+        return
+    kept = db.execute(sa.select(facts.c.value).where(facts.c.name == "format")).scalar()
+    if kept != FORMAT:
+        raise LedgerError(f"the ledger: expected format {FORMAT}, got {kept}; use the version that wrote it")
 
 
 def _configure(connection: Any, _: object) -> None:

@@ -1,44 +1,87 @@
-"""The ledger as tables for others to read: what was sent, removed, refused, and what is still in doubt."""
+"""The ledger as tables for others to read: what was sent, removed and refused, what is there, and the runs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from activation import ledger as tables
-from activation.contracts import Outcome
+from activation.contracts import ENDED_CLASSES, Outcome
 from activation.ledger import Ledger
+from activation.tables import deliveries, destination_state, plans, refusals, runs
 from common.settings import Settings
 
+_TEXT = pa.string()
 _UTC_MICROS = pa.timestamp("us", tz="UTC")
+_BATCH_ROWS = 100_000
+
 SYNC_LOG_SCHEMA = pa.schema(
     [
-        ("plan_id", pa.string()),
-        ("segment_code", pa.string()),
-        ("destination", pa.string()),
-        ("action", pa.string()),
-        ("row_key", pa.string()),
-        ("customer_id", pa.string()),
-        ("outcome", pa.string()),
-        ("code", pa.string()),
-        ("code_class", pa.string()),
-        ("message", pa.string()),
+        ("plan_id", _TEXT),
+        ("segment_code", _TEXT),
+        ("destination", _TEXT),
+        ("action", _TEXT),
+        ("row_key", _TEXT),
+        ("customer_id", _TEXT),
+        ("outcome", _TEXT),
+        ("code", _TEXT),
+        ("code_class", _TEXT),
+        ("message", _TEXT),
+        ("settled_by", _TEXT),
         ("intent_at", _UTC_MICROS),
         ("receipt_at", _UTC_MICROS),
+    ]
+)
+SYNC_RUNS_SCHEMA = pa.schema(
+    [
+        ("run_id", _TEXT),
+        ("plan_id", _TEXT),
+        ("segment_code", _TEXT),
+        ("destination", _TEXT),
+        ("mode", _TEXT),
+        ("status", _TEXT),
+        ("reason", _TEXT),
+        ("as_of", pa.date32()),
+        ("add_count", pa.int64()),
+        ("change_count", pa.int64()),
+        ("remove_count", pa.int64()),
+        ("held_count", pa.int64()),
+        ("sent_count", pa.int64()),
+        ("refused_count", pa.int64()),
+        ("not_sent_count", pa.int64()),
+        ("in_doubt_count", pa.int64()),
+        ("approved_by", _TEXT),
+        ("started_at", _UTC_MICROS),
+        ("finished_at", _UTC_MICROS),
+    ]
+)
+DESTINATION_STATE_SCHEMA = pa.schema(
+    [
+        ("segment_code", _TEXT),
+        ("destination", _TEXT),
+        ("row_key", _TEXT),
+        ("customer_id", _TEXT),
+        ("content", _TEXT),
+        ("plan_id", _TEXT),
+        ("since", _UTC_MICROS),
     ]
 )
 
 
 @dataclass(frozen=True)
 class TargetSummary:
-    """How one destination of one segment stands. ``present`` rows are known to be there."""
+    """How one destination of one segment stands. ``present`` rows are known to be there.
+
+    ``refused`` rows did not get through the last time they were tried; ``ended`` of them have no receiver.
+    """
 
     segment_code: str
     destination: str
     present: int
+    refused: int
     ended: int
     outcomes: dict[str, int]
     last_plan_id: str | None
@@ -53,8 +96,9 @@ class TargetSummary:
         """Return the summary as plain values."""
         return {
             "segment": self.segment_code, "destination": self.destination, "present": self.present,
-            "ended": self.ended, "in_doubt": self.in_doubt, "outcomes": dict(self.outcomes),
-            "last_plan_id": self.last_plan_id, "last_status": self.last_status,
+            "refused": self.refused, "ended": self.ended, "in_doubt": self.in_doubt,
+            "outcomes": dict(self.outcomes), "last_plan_id": self.last_plan_id,
+            "last_status": self.last_status,
         }  # fmt: skip
 
 
@@ -64,34 +108,88 @@ def sync_log(settings: Settings) -> pa.Table:
     ``outcome`` is sent, refused, not_sent, in_doubt, or pending (being sent now, or by a run that died).
     Instants are UTC; ``receipt_at`` is NULL while the outcome is not known.
     """
-    table = tables.deliveries
-    query = sa.select(*(table.c[name] for name in SYNC_LOG_SCHEMA.names)).order_by(
-        table.c.intent_at, table.c.plan_id, table.c.row_key
+    query = sa.select(*(deliveries.c[name] for name in SYNC_LOG_SCHEMA.names)).order_by(
+        deliveries.c.intent_at, deliveries.c.plan_id, deliveries.c.row_key
     )
-    with Ledger(settings) as ledger, ledger.reading() as db:
-        rows = [dict(row) for row in db.execute(query).mappings()]
-    return pa.Table.from_pylist(rows, schema=SYNC_LOG_SCHEMA)
+    return _read(settings, query, SYNC_LOG_SCHEMA)
+
+
+def sync_runs(settings: Settings) -> pa.Table:
+    """Return one row per run that applied a plan, rehearsals (dry_run) too; oldest first.
+
+    Counts are rows; those of what was sent are the run's own, and of rows that were settled later by
+    reading back ``sync_log`` tells.
+    """
+    outcome = {
+        f"{each}_count": sa.func.coalesce(runs.c.outcomes[str(each)].as_integer(), 0)
+        for each in (Outcome.SENT, Outcome.REFUSED, Outcome.NOT_SENT, Outcome.IN_DOUBT)
+    }
+    rows: dict[str, sa.ColumnElement[Any]] = {
+        "add_count": plans.c.adds, "change_count": plans.c.changes, "remove_count": plans.c.removes,
+        "as_of": plans.c.as_of, "approved_by": plans.c.approved_by, "held_count": plans.c.held, **outcome,
+    }  # fmt: skip
+    columns = [rows[name] if name in rows else runs.c[name] for name in SYNC_RUNS_SCHEMA.names]
+    query = (
+        sa.select(*columns)
+        .join_from(runs, plans, plans.c.plan_id == runs.c.plan_id)
+        .order_by(runs.c.started_at, runs.c.run_id)
+    )
+    held = SYNC_RUNS_SCHEMA.names.index("held_count")
+    return _read(
+        settings,
+        query,
+        SYNC_RUNS_SCHEMA,
+        lambda row: (*row[:held], sum(row[held].values()), *row[held + 1 :]),
+    )
+
+
+def state(settings: Settings) -> pa.Table:
+    """Return one row per row that is known to be at a destination of a segment, with since when (UTC)."""
+    table = destination_state
+    query = (
+        sa.select(*(table.c[name] for name in DESTINATION_STATE_SCHEMA.names))
+        .where(sa.not_(table.c.is_gone))
+        .order_by(table.c.segment_code, table.c.destination, table.c.row_key)
+    )
+    return _read(settings, query, DESTINATION_STATE_SCHEMA)
+
+
+def public_tables(settings: Settings) -> dict[str, pa.Table]:
+    """Return the ledger's tables for the published copy, by their public names."""
+    return {
+        "sync_log": sync_log(settings),
+        "sync_runs": sync_runs(settings),
+        "destination_state": state(settings),
+    }
 
 
 def summary(settings: Settings) -> list[TargetSummary]:
     """Return how every destination of every segment that ever had a plan stands."""
-    plans, sent, state = tables.plans, tables.deliveries, tables.destination_state
+    there = destination_state
     with Ledger(settings) as ledger, ledger.reading() as db:
         last = {
             (row.segment_code, row.destination): row
             for row in db.execute(sa.select(plans).order_by(plans.c.created_at, plans.c.plan_id))
         }
         outcomes: dict[tuple[str, str], dict[str, int]] = {}
-        for code, destination, outcome, count in db.execute(_counts(sent, sent.c.outcome)).tuples():
+        for code, destination, outcome, count in db.execute(
+            _counts(deliveries, deliveries.c.outcome)
+        ).tuples():
             outcomes.setdefault((code, destination), {})[outcome] = count
-        known: dict[tuple[str, str], dict[bool, int]] = {}
-        for code, destination, ended, count in db.execute(_counts(state, state.c.ended)).tuples():
-            known.setdefault((code, destination), {})[bool(ended)] = count
+        present = {
+            (code, destination): count
+            for code, destination, is_gone, count in db.execute(_counts(there, there.c.is_gone)).tuples()
+            if not is_gone
+        }
+        refused: dict[tuple[str, str], dict[str, int]] = {}
+        for code, destination, kind, count in db.execute(_counts(refusals, refusals.c.code_class)).tuples():
+            refused.setdefault((code, destination), {})[kind] = count
     return [
         TargetSummary(
             *target,
-            present=known.get(target, {}).get(False, 0),
-            ended=known.get(target, {}).get(True, 0),
+            present=present.get(target, 0),
+            refused=sum(refused.get(target, {}).values()),
+            ended=sum(count for kind, count in refused.get(target, {}).items() if kind in ENDED_CLASSES),
             outcomes=outcomes.get(target, {}),
             last_plan_id=row.plan_id,
             last_status=row.status,
@@ -103,3 +201,18 @@ def summary(settings: Settings) -> list[TargetSummary]:
 def _counts(table: sa.Table, what: sa.ColumnElement[Any]) -> sa.Select[tuple[str, str, Any, int]]:
     keys = (table.c.segment_code, table.c.destination, what)
     return sa.select(*keys, sa.func.count()).group_by(*keys)
+
+
+def _read(
+    settings: Settings,
+    query: sa.Select[Any],
+    schema: pa.Schema,
+    convert: Callable[[tuple[Any, ...]], tuple[Any, ...]] = tuple,
+) -> pa.Table:
+    batches = []
+    with Ledger(settings) as ledger, ledger.reading() as db:
+        found = db.execute(query.execution_options(stream_results=True, yield_per=_BATCH_ROWS))
+        for part in found.partitions():
+            columns = zip(zip(*map(convert, part), strict=True), schema.types, strict=True)
+            batches.append(pa.record_batch([pa.array(each, kind) for each, kind in columns], schema=schema))
+    return pa.Table.from_batches(batches, schema)

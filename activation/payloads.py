@@ -1,70 +1,100 @@
-"""Reads what the warehouse wants sent: a segment's declaration, payload rows and holdouts."""
+"""What the warehouse wants sent: a segment's declaration, and its rows as relations to compare."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from dataclasses import dataclass
 
 import duckdb
 
-from activation.contracts import Destination, PayloadError, PayloadRow, Segment
-from common.settings import Settings
-from common.warehouse import reading
+from activation.contracts import Destination, PayloadError, Segment
+from activation.rows import BAR
 
 # A segment code becomes a folder and a lock name.
 _SEGMENT_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}")
 
 
-@dataclass(frozen=True)
-class Payload:
-    """What one segment should look like at one destination."""
+def open_payload(db: duckdb.DuckDBPyConnection, segment_code: str, destination: Destination) -> Segment:
+    """Create the temporary relations of one segment's payload in an open warehouse; return the segment.
 
-    segment: Segment
-    rows: list[PayloadRow]
-    holdouts: frozenset[str]
-    """Customers that must never receive anything of this segment."""
-
-
-def read_payload(settings: Settings, segment_code: str, destination: Destination) -> Payload:
-    """Read one segment's payload for one destination.
+    ``members`` has one row per member (customer_id), ``excluded`` one per member that must not receive
+    anything (customer_id, reason), ``desired`` one per row that should be there (row_key, customer_id,
+    content as JSON text).
 
     Raises:
         PayloadError: no such segment or table, the segment does not declare the destination, or broken keys.
-        FileNotFoundError: there is no warehouse yet.
-        duckdb.IOException: a run is writing the warehouse.
     """
     if not _SEGMENT_CODE.fullmatch(segment_code):
         raise PayloadError(f"expected a segment code of letters, digits, _ and -, got {segment_code!r}")
-    with reading(settings) as db:
-        try:
-            segments = _read_segments(db)
-            segment = segments.get(segment_code)
-            if segment is None:
-                raise PayloadError(
-                    f"no segment {segment_code!r} in marts.segments; it holds {sorted(segments)}"
-                )
-            if destination.name not in segment.destinations:
-                raise PayloadError(
-                    f"segment {segment_code!r} declares the destinations {list(segment.destinations)}, "
-                    f"not {destination.name!r}; add it to the segment's declaration and build again"
-                )
-            _refuse_shared_tag(segment, segments)
-            destination.check(segment)
-            # The code is letters, digits, _ and - here; a bound parameter would import pandas (0.5 s a run).
-            of_segment = f"where segment_code = '{segment_code}'"
-            cursor = db.execute(f"select * from {destination.relation} {of_segment}")  # noqa: S608
-            columns = [each[0] for each in cursor.description or []]
-            rows = destination.read(columns, cursor.fetchall())
-            holdouts = db.execute(
-                f"select distinct customer_id from marts.segment_members {of_segment} and is_holdout"  # noqa: S608
-            ).fetchall()
-        except duckdb.CatalogException as error:
+    try:
+        segments = _read_segments(db)
+        segment = segments.get(segment_code)
+        if segment is None:
+            raise PayloadError(f"no segment {segment_code!r} in marts.segments; it holds {sorted(segments)}")
+        if destination.name not in segment.destinations:
             raise PayloadError(
-                f"the warehouse lacks a table that activation reads: {error}; build it first"
-            ) from error
-    _check_keys(segment_code, destination, rows)
-    return Payload(segment, rows, frozenset(each[0] for each in holdouts))
+                f"segment {segment_code!r} declares the destinations {list(segment.destinations)}, "
+                f"not {destination.name!r}; add it to the segment's declaration and build again"
+            )
+        _refuse_shared_tag(segment, segments)
+        destination.check(segment)
+        _create_relations(db, segment_code, destination)
+        _check_rows(db, destination)
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise PayloadError(
+            f"the warehouse lacks a table or column that activation reads: {error}; build it first"
+        ) from error
+    return segment
+
+
+def _create_relations(db: duckdb.DuckDBPyConnection, segment_code: str, destination: Destination) -> None:
+    # The code is letters, digits, _ and - here; a bound parameter would import pandas (0.5 s a run).
+    of_segment = f"where segment_code = '{segment_code}'"
+    members = f"from marts.segment_members {of_segment}"
+    db.execute(f"create or replace temp table members as select distinct customer_id {members}")
+    db.execute(
+        "create or replace temp table excluded as "
+        f"select distinct customer_id, 'holdout' as reason {members} and is_holdout"
+    )
+    key = f" || '{BAR}' || ".join(f"nullif({_cell(each)}, '')" for each in destination.key_columns)
+    content = ", ".join(f"'{each}', {_quoted(each)}" for each in destination.value_columns)
+    db.execute(
+        f"create or replace temp view desired as select {key} as row_key, customer_id, "  # noqa: S608
+        f"json_object({content})::varchar as content "
+        f"from {destination.relation} as payload {of_segment} "
+        "and not exists (from excluded where excluded.customer_id = payload.customer_id)"
+    )
+    columns = [*destination.key_columns, *destination.checked_columns]
+    of_payload = (
+        f"create or replace temp view payload as select {', '.join(map(_quoted, columns))}, customer_id"
+    )
+    db.execute(f"{of_payload} from {destination.relation} {of_segment}")
+
+
+def _check_rows(db: duckdb.DuckDBPyConnection, destination: Destination) -> None:
+    keys = destination.key_columns
+    empty = " or ".join(f"{_cell(each)} is null or {_cell(each)} = ''" for each in (*keys, "customer_id"))
+    barred = " or ".join(f"contains({_cell(each)}, '{BAR}')" for each in keys)
+    counted = db.execute(
+        f"select count(*) filter (where {empty}), count(*) filter (where {barred}) from payload"  # noqa: S608
+    ).fetchone()
+    if counted != (0, 0):
+        raise PayloadError(
+            f"{destination.relation}: expected keys ({', '.join(keys)}) that are neither empty nor hold a "
+            f"{BAR!r}, got {counted[0] if counted else 0} empty and {counted[1] if counted else 0} with one; "
+            "nothing was planned"
+        )
+    if destination.checked_columns:
+        names = destination.checked_columns
+        found = db.execute(f"select distinct {', '.join(map(_quoted, names))} from payload").fetchall()  # noqa: S608
+        destination.check_values(dict(zip(names, row, strict=True)) for row in found)
+
+
+def _cell(column: str) -> str:
+    return f"cast({_quoted(column)} as varchar)"
+
+
+def _quoted(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
 
 
 def _read_segments(db: duckdb.DuckDBPyConnection) -> dict[str, Segment]:
@@ -93,14 +123,4 @@ def _refuse_shared_tag(segment: Segment, segments: dict[str, Segment]) -> None:
     if others:
         raise PayloadError(
             f"segment {segment.code!r} shares its tag {target} with {others}; give each its own tag"
-        )
-
-
-def _check_keys(segment_code: str, destination: Destination, rows: list[PayloadRow]) -> None:
-    doubled = [key for key, count in Counter(each.row_key for each in rows).items() if count > 1]
-    empty = sum(1 for each in rows if not each.row_key or not each.customer_id)
-    if doubled or empty:
-        raise PayloadError(
-            f"{destination.relation} of {segment_code!r}: expected unique keys without NULL, "
-            f"got {len(doubled)} more than once (first: {doubled[:1]}) and {empty} empty; nothing was planned"
         )

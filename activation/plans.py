@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import sqlalchemy as sa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from activation import store
 from activation.contracts import (
     Action,
     Change,
     Destination,
-    PayloadRow,
     Plan,
     PlanExpiredError,
     PlanStateError,
     PlanStatus,
-    Segment,
 )
 from activation.destinations import build
-from activation.diff import Diff, compare, hash_changes
+from activation.drafts import Draft, counts_of, drafting
 from activation.ledger import Ledger
-from activation.payloads import Payload, read_payload
 from activation.policy import Policy, load_policy
+from activation.rows import change_of
 from common.clock import utc_now
 from common.settings import Settings
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A diff as of now, not yet a plan."""
-
-    segment: Segment
-    members: list[PayloadRow]
-    diff: Diff
-    plan_hash: str
 
 
 def make_plan(settings: Settings, segment_code: str, destination: str, *, as_of: dt.date) -> Plan:
@@ -52,16 +42,18 @@ def make_plan(settings: Settings, segment_code: str, destination: str, *, as_of:
     policy = load_policy()
     target = build(destination, settings, policy)
     try:
-        payload = read_payload(settings, segment_code, target)
-        with Ledger(settings) as ledger, ledger.writing() as db:
-            draft = draft_plan(db, payload, target, policy)
-            store.forget_rows(db, segment_code, destination, draft.diff.forget)
+        with (
+            Ledger(settings) as ledger,
+            drafting(settings, ledger, segment_code, target, policy) as draft,
+            ledger.writing() as db,
+        ):
+            store.forget_refusals(db, segment_code, destination, draft.diff.forget)
             plan = _new_plan(draft, target, policy, as_of)
             approval = None
             for older in store.plans_of(db, segment_code, destination, store.OPEN_STATUSES):
                 if older.expires_at <= plan.created_at:
                     store.set_status(db, older.plan_id, PlanStatus.EXPIRED, finished_at=plan.created_at)
-                elif older.plan_hash == plan.plan_hash and older.as_of == as_of:
+                elif older.plan_hash == plan.plan_hash and older.held == plan.held and older.as_of == as_of:
                     return older
                 else:
                     store.set_status(db, older.plan_id, PlanStatus.SUPERSEDED, finished_at=plan.created_at)
@@ -69,25 +61,10 @@ def make_plan(settings: Settings, segment_code: str, destination: str, *, as_of:
                         approval = older.approved_by
             if approval:
                 plan = replace(plan, status=PlanStatus.APPROVED, approved_by=approval)
-            store.save_plan(db, plan, draft.segment, _rows(draft.diff, policy))
+            store.save_plan(db, plan, draft.segment, draft.parts())
             return plan
     finally:
         target.close()
-
-
-def draft_plan(db: sa.Connection, payload: Payload, destination: Destination, policy: Policy) -> Draft:
-    """Compute the diff of a payload as of now, within the caller's transaction."""
-    code = payload.segment.code
-    known = store.known_rows(db, code, destination.name)
-    diff = compare(
-        payload.rows,
-        known,
-        holdouts=payload.holdouts,
-        in_doubt=store.unsettled_keys(db, code, destination.name),
-        retry_ended_since=utc_now() - dt.timedelta(days=policy.retry_ended_relation_after_days),
-    )
-    members = [each for each in payload.rows if each.customer_id not in payload.holdouts]
-    return Draft(payload.segment, members, diff, hash_changes(code, destination.name, diff.changes))
 
 
 def approve(settings: Settings, plan_id: str, by: str) -> Plan:
@@ -135,22 +112,42 @@ def get_plan(settings: Settings, plan_id: str) -> Plan:
 
 
 def sample(settings: Settings, plan_id: str, *, limit: int = 10, held: bool = False) -> list[Change]:
-    """Return the first rows of a plan that would be sent (or, ``held``, that would not, with the reason)."""
+    """Return the first rows of a plan that would be sent (or, ``held``, that would not, with the reason).
+
+    Removals that the brake stops say so.
+
+    Raises:
+        PlanStateError: no plan has this id.
+    """
+    policy = load_policy()
     with Ledger(settings) as ledger, ledger.reading() as db:
-        return store.rows_of(db, plan_id, held=held, limit=limit)
+        plan, parts = store.load_plan(db, plan_id), store.parts_of(db, plan_id)
+    target = build(plan.destination, settings, policy)
+    found: list[Change] = []
+    for part in parts:
+        is_held = pc.equal(pc.field("action"), Action.HELD.value)
+        rows = pq.read_table(io.BytesIO(part), filters=is_held if held else ~is_held)
+        found += [change_of(target.key_columns, row) for row in rows.slice(0, limit - len(found)).to_pylist()]
+        if len(found) >= limit:
+            break
+    target.close()
+    if not policy.brakes(removes=plan.removes, known=plan.known):
+        return found
+    return [replace(each, reason="brake") if each.action == Action.REMOVE else each for each in found]
 
 
 def _new_plan(draft: Draft, destination: Destination, policy: Policy, as_of: dt.date) -> Plan:
     diff, now = draft.diff, utc_now()
-    adds, changes, removes = (diff.count(each) for each in (Action.ADD, Action.CHANGE, Action.REMOVE))
+    adds, changes, removes = counts_of(diff)
     objection = policy.objection(adds=adds, changes=changes, removes=removes, known=diff.known)
-    cost = destination.estimate(diff.changes)
+    cost = destination.estimate(diff.rows)
+    segment = draft.segment
     return Plan(
-        plan_id=f"{draft.segment.code}.{destination.name}.{uuid.uuid4().hex[:10]}",
-        segment_code=draft.segment.code,
+        plan_id=f"{segment.code}.{destination.name}.{uuid.uuid4().hex[:10]}",
+        segment_code=segment.code,
         destination=destination.name,
         status=PlanStatus.NEEDS_APPROVAL if objection else PlanStatus.PLANNED,
-        plan_hash=draft.plan_hash,
+        plan_hash=diff.content_hash,
         as_of=as_of,
         created_at=now,
         expires_at=now + dt.timedelta(hours=policy.plan_valid_hours),
@@ -159,18 +156,8 @@ def _new_plan(draft: Draft, destination: Destination, policy: Policy, as_of: dt.
         removes=removes,
         unchanged=diff.unchanged,
         known=diff.known,
-        held=diff.held_reasons,
+        held=diff.held,
         estimated_calls=cost.calls,
         estimated_minutes=cost.minutes,
         reason=objection,
     )
-
-
-def _rows(diff: Diff, policy: Policy) -> list[Change]:
-    """The rows to keep with the plan; removals that the brake stopped say so."""
-    if not policy.brakes(removes=diff.count(Action.REMOVE), known=diff.known):
-        return [*diff.changes, *diff.held]
-    braked = [
-        replace(each, reason="brake") if each.action == Action.REMOVE else each for each in diff.changes
-    ]
-    return [*braked, *diff.held]

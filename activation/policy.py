@@ -44,6 +44,7 @@ class Policy(_Strict):
     brake: Brake
     plan_valid_hours: int = Field(gt=0)
     retry_ended_relation_after_days: int = Field(ge=0)
+    give_up_after_days: int = Field(ge=1)
     wecom_tags: WecomTagsPolicy
 
     def objection(self, *, adds: int, changes: int, removes: int, known: int) -> str | None:

@@ -55,14 +55,14 @@ def settle(ledger: Ledger, destination: Destination, segment_code: str) -> Count
         )
     for plan in unfinished:
         with ledger.writing() as db:
-            changes = store.unsettled_changes(db, plan.plan_id)
+            changes = store.unsettled_changes(db, plan.plan_id, destination)
             segment = store.segment_of(db, plan.plan_id)
             in_doubt = [(each, Receipt(each.row_key, Outcome.IN_DOUBT)) for each in changes]
             store.write_receipts(db, plan, in_doubt, settled_by="recovery")
             store.set_status(db, plan.plan_id, PlanStatus.IN_DOUBT)
         answers: dict[str, ReadBack] = {}
         if changes:
-            answers = destination.read_back(Order(segment, plan.as_of, ()), changes)
+            answers = destination.read_back(Order(segment, plan.as_of, (), plan.plan_id), changes)
         receipts = [(each, _receipt(each, answers)) for each in changes if each.row_key in answers]
         with ledger.writing() as db:
             store.write_receipts(db, plan, receipts, settled_by="read_back")

@@ -13,22 +13,26 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from activation import ledger
+from activation import tables as ledger
 from activation.contracts import (
     ENDED_CLASSES,
     Action,
     Change,
-    KnownRow,
+    Destination,
     Outcome,
     Plan,
     PlanStateError,
     PlanStatus,
     Receipt,
     Segment,
+    retry_of,
 )
+from activation.rows import change_of
 from common.clock import utc_now
 
 OPEN_STATUSES = (PlanStatus.PLANNED, PlanStatus.NEEDS_APPROVAL, PlanStatus.APPROVED)
+OPEN_OUTCOMES = (Outcome.PENDING, Outcome.IN_DOUBT)
+_TARGET = ("segment_code", "destination")
 _PLAN_FIELDS = [each.name for each in fields(Plan)]
 
 
@@ -65,12 +69,20 @@ def segment_of(db: sa.Connection, plan_id: str) -> Segment:
     return Segment(**{**kept, "destinations": tuple(kept["destinations"])})
 
 
-def save_plan(db: sa.Connection, plan: Plan, segment: Segment, rows: Sequence[Change]) -> None:
-    """Insert a plan with its rows (those to send and those held)."""
+def save_plan(db: sa.Connection, plan: Plan, segment: Segment, parts: Iterable[bytes]) -> None:
+    """Insert a plan with its rows (those to send and those held), which are Parquet files."""
     values = {name: getattr(plan, name) for name in _PLAN_FIELDS} | {"segment": asdict(segment)}
     db.execute(sa.insert(ledger.plans), [values])
-    if rows:
-        db.execute(sa.insert(ledger.plan_rows), [{"plan_id": plan.plan_id, **asdict(each)} for each in rows])
+    for number, content in enumerate(parts):
+        part = {"plan_id": plan.plan_id, "part_no": number, "content": content}
+        db.execute(sa.insert(ledger.plan_parts), [part])
+
+
+def parts_of(db: sa.Connection, plan_id: str) -> list[bytes]:
+    """Return the rows of a plan as it was saved, Parquet file by Parquet file."""
+    table = ledger.plan_parts
+    query = sa.select(table.c.content).where(table.c.plan_id == plan_id).order_by(table.c.part_no)
+    return list(db.execute(query).scalars())
 
 
 def set_status(
@@ -83,44 +95,15 @@ def set_status(
     return db.execute(change).rowcount == 1
 
 
-def rows_of(db: sa.Connection, plan_id: str, *, held: bool = False, limit: int | None = None) -> list[Change]:
-    """Return the rows of a plan that are to be sent (or, ``held``, those that are not), in row key order."""
-    table = ledger.plan_rows
-    wanted = table.c.action == Action.HELD if held else table.c.action != Action.HELD
-    query = sa.select(table).where(table.c.plan_id == plan_id, wanted).order_by(table.c.row_key).limit(limit)
-    return [_change(row) for row in db.execute(query).mappings()]
-
-
-def known_rows(db: sa.Connection, segment_code: str, destination: str) -> dict[str, KnownRow]:
-    """Return what is known to be at one destination of one segment, by row key."""
-    table = ledger.destination_state
-    query = sa.select(
-        table.c.row_key, table.c.customer_id, table.c["values"], table.c.ended, table.c.since
-    ).where(table.c.segment_code == segment_code, table.c.destination == destination)
-    return {row["row_key"]: KnownRow(**row) for row in db.execute(query).mappings()}
-
-
-def unsettled_keys(db: sa.Connection, segment_code: str, destination: str) -> set[str]:
-    """Return the row keys whose last outcome is not known."""
-    table = ledger.deliveries
-    query = sa.select(table.c.row_key).where(
-        table.c.segment_code == segment_code,
-        table.c.destination == destination,
-        table.c.outcome.in_([Outcome.PENDING, Outcome.IN_DOUBT]),
-    )
-    return set(db.execute(query).scalars())
-
-
-def unsettled_changes(db: sa.Connection, plan_id: str) -> list[Change]:
-    """Return the rows of one plan whose outcome is not known."""
-    rows, sent = ledger.plan_rows, ledger.deliveries
+def unsettled_changes(db: sa.Connection, plan_id: str, destination: Destination) -> list[Change]:
+    """Return the rows of one plan whose outcome is not known, in row key order."""
+    sent = ledger.deliveries
     query = (
-        sa.select(rows)
-        .join(sent, (sent.c.plan_id == rows.c.plan_id) & (sent.c.row_key == rows.c.row_key))
-        .where(rows.c.plan_id == plan_id, sent.c.outcome.in_([Outcome.PENDING, Outcome.IN_DOUBT]))
-        .order_by(rows.c.row_key)
+        sa.select(sent)
+        .where(sent.c.plan_id == plan_id, sent.c.outcome.in_(OPEN_OUTCOMES))
+        .order_by(sent.c.row_key)
     )
-    return [_change(row) for row in db.execute(query).mappings()]
+    return [change_of(destination.key_columns, dict(row)) for row in db.execute(query).mappings()]
 
 
 def outcomes_of(db: sa.Connection, plan_id: str) -> dict[str, int]:
@@ -143,7 +126,11 @@ def refusals_of(db: sa.Connection, plan_id: str) -> dict[str, int]:
 
 
 def write_intents(db: sa.Connection, plan: Plan, changes: Sequence[Change]) -> None:
-    """Insert the intents of changes about to be sent. A second intent for one row of a plan is an error."""
+    """Insert the intents of changes about to be sent.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: a row has an intent in this plan, or an open one in another.
+    """
     now = utc_now()
     db.execute(
         sa.insert(ledger.deliveries),
@@ -151,6 +138,8 @@ def write_intents(db: sa.Connection, plan: Plan, changes: Sequence[Change]) -> N
             {
                 "plan_id": plan.plan_id, "row_key": each.row_key, "segment_code": plan.segment_code,
                 "destination": plan.destination, "action": each.action, "customer_id": each.customer_id,
+                "content": each.content,
+                "before": each.content_before,
                 "outcome": Outcome.PENDING, "intent_at": now,
             }
             for each in changes
@@ -162,41 +151,29 @@ def write_receipts(
     db: sa.Connection, plan: Plan, receipts: Sequence[tuple[Change, Receipt]], *, settled_by: str
 ) -> None:
     """Fill in what became of changes and, with it, what is now known to be at the destination."""
+    if not receipts:
+        return
     now, table = utc_now(), ledger.deliveries
-    for change, receipt in receipts:
-        db.execute(
-            sa.update(table)
-            .where(table.c.plan_id == plan.plan_id, table.c.row_key == change.row_key)
-            .values(
-                outcome=receipt.outcome, code=receipt.code, code_class=receipt.code_class,
-                message=receipt.message, settled_by=settled_by,
-                receipt_at=None if receipt.outcome == Outcome.IN_DOUBT else now,
-            )
-        )  # fmt: skip
-    gone, there = [], []
-    for change, receipt in receipts:
-        ended = receipt.outcome == Outcome.REFUSED and receipt.code_class in ENDED_CLASSES
-        if receipt.outcome != Outcome.SENT and not ended:
-            continue
-        if change.action == Action.REMOVE:
-            gone.append(change.row_key)
-        else:
-            there.append(
-                {
-                    "segment_code": plan.segment_code, "destination": plan.destination,
-                    "row_key": change.row_key, "customer_id": change.customer_id,
-                    "values": change.values, "ended": ended,
-                    "plan_id": plan.plan_id, "since": now,
-                }
-            )  # fmt: skip
-    forget_rows(db, plan.segment_code, plan.destination, gone)
-    if there:
-        _upsert_state(db, there)
+    db.execute(
+        sa.update(table).where(
+            table.c.plan_id == plan.plan_id, table.c.row_key == sa.bindparam("of_row_key")
+        ),
+        [
+            {
+                "of_row_key": change.row_key, "outcome": receipt.outcome, "code": receipt.code,
+                "code_class": receipt.code_class, "message": receipt.message, "settled_by": settled_by,
+                "receipt_at": now if receipt.outcome not in OPEN_OUTCOMES else None,
+            }
+            for change, receipt in receipts
+        ],
+    )  # fmt: skip
+    _renew_state(db, plan, receipts, now)
+    _renew_refusals(db, plan, receipts, now)
 
 
-def forget_rows(db: sa.Connection, segment_code: str, destination: str, row_keys: Sequence[str]) -> None:
-    """Drop rows from what is known to be at a destination."""
-    table = ledger.destination_state
+def forget_refusals(db: sa.Connection, segment_code: str, destination: str, row_keys: Sequence[str]) -> None:
+    """Drop the refusals of rows."""
+    table = ledger.refusals
     if row_keys:
         db.execute(
             sa.delete(table).where(
@@ -229,18 +206,87 @@ def finish_run(
     )
 
 
-def _upsert_state(db: sa.Connection, rows: list[dict[str, Any]]) -> None:
+def _renew_state(
+    db: sa.Connection, plan: Plan, receipts: Sequence[tuple[Change, Receipt]], now: dt.datetime
+) -> None:
+    found = []
+    for change, receipt in receipts:
+        ended = receipt.outcome == Outcome.REFUSED and receipt.code_class in ENDED_CLASSES
+        # A row that was to be added and has no receiver was never there.
+        if receipt.outcome == Outcome.SENT or (ended and change.action != Action.ADD):
+            is_gone = ended or change.action == Action.REMOVE
+            found.append((change.row_key, change.customer_id, change.content, is_gone))
+    if not found:
+        return
+    version = _next_version(db, plan.segment_code, plan.destination)
+    _upsert(
+        db,
+        ledger.destination_state,
+        [
+            {
+                "segment_code": plan.segment_code, "destination": plan.destination, "row_key": key,
+                "customer_id": customer, "content": content, "is_gone": is_gone,
+                "plan_id": plan.plan_id, "since": now, "version": version,
+            }
+            for key, customer, content, is_gone in found
+        ],
+    )  # fmt: skip
+
+
+def _renew_refusals(
+    db: sa.Connection, plan: Plan, receipts: Sequence[tuple[Change, Receipt]], now: dt.datetime
+) -> None:
+    sent = [change.row_key for change, receipt in receipts if receipt.outcome == Outcome.SENT]
+    forget_refusals(db, plan.segment_code, plan.destination, sent)
+    refused = [
+        {
+            "segment_code": plan.segment_code, "destination": plan.destination, "row_key": change.row_key,
+            "customer_id": change.customer_id, "content": change.content,
+            "code": receipt.code, "code_class": receipt.code_class or "", "attempts": 1,
+            "retry": retry_of(receipt.code_class), "first_at": now, "last_at": now,
+        }
+        for change, receipt in receipts
+        if receipt.outcome == Outcome.REFUSED
+    ]  # fmt: skip
+    if not refused:
+        return
+    table = ledger.refusals
+    _upsert(
+        db,
+        table,
+        refused,
+        keep={
+            # A row with other content is another row: its patience starts anew.
+            "first_at": lambda new: sa.case(
+                (table.c.content == new.content, table.c.first_at), else_=new.first_at
+            ),
+            "attempts": lambda new: sa.case((table.c.content == new.content, table.c.attempts + 1), else_=1),
+        },
+    )
+
+
+def _next_version(db: sa.Connection, segment_code: str, destination: str) -> int:
+    """Return the next version of a target's state. The write lock keeps others from taking it too."""
+    table = ledger.targets
+    mine = (table.c.segment_code == segment_code) & (table.c.destination == destination)
+    version = db.execute(sa.select(table.c.version).where(mine)).scalar()
+    if version is None:
+        db.execute(sa.insert(table).values(segment_code=segment_code, destination=destination, version=1))
+        return 1
+    db.execute(sa.update(table).where(mine).values(version=version + 1))
+    return int(version) + 1
+
+
+def _upsert(
+    db: sa.Connection, table: sa.Table, rows: list[dict[str, Any]], keep: dict[str, Any] | None = None
+) -> None:
     dialect: Any = postgresql if db.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(ledger.destination_state)
-    keys = ["segment_code", "destination", "row_key"]
+    insert = dialect.insert(table)
+    keys = [*_TARGET, "row_key"]
     renewed = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+    renewed |= {name: make(insert.excluded) for name, make in (keep or {}).items()}
     db.execute(insert.on_conflict_do_update(index_elements=keys, set_=renewed), rows)
 
 
 def _plan(row: sa.RowMapping) -> Plan:
     return Plan(**{**{name: row[name] for name in _PLAN_FIELDS}, "status": PlanStatus(row["status"])})
-
-
-def _change(row: sa.RowMapping) -> Change:
-    values = {name: row[name] for name in ("row_key", "customer_id", "values", "before", "reason")}
-    return Change(action=Action(row["action"]), **values)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from bench.activation import p7
 from bench.identity import p6, p6i
 from bench.ingest import CEILING_ROWS_A_SECOND, rows_per_cpu_second
 from bench.measure import ROUNDS, Measure
@@ -98,6 +99,7 @@ MEASURES: dict[str, Callable[[int | None, Path], Measure]] = {
     "P3": p3,
     "P6": p6,
     "P6i": p6i,
+    "P7": lambda asked, folder: p7(asked or 10_000_000, folder, ROUNDS),
     "P10": p10,
 }
 

@@ -154,6 +154,9 @@ class Settings(BaseSettings):
     )
 
     activation_mode: str = Field(default="dry_run", description="dry_run or live")
+    ledger_url: SecretStr | None = Field(
+        default=None, description="The ledger on PostgreSQL, postgresql://…; without it SQLite in the home"
+    )
     pii_key: SecretStr | None = Field(default=None, description="Key of the phone HMAC, at least 32 bytes")
 
     @field_validator("home")
@@ -199,6 +202,10 @@ class Settings(BaseSettings):
     @property
     def ledger_path(self) -> Path:
         return self.home / "ledger.sqlite"
+
+    @property
+    def state_copies_dir(self) -> Path:
+        return self.home / "state_copies"
 
     @property
     def published_dir(self) -> Path:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from common.settings import Settings
 from orchestration.project import ProjectError, SegmentSpec, declared_segments
-from orchestration.sending import plan_segment
+from orchestration.sending import plan_destinations
 
 if TYPE_CHECKING:
     from activation.contracts import Plan
@@ -26,13 +26,13 @@ def show_plans(settings: Settings, segment_code: str, console: Console) -> None:
     """
     from activation.contracts import ActivationError
 
-    plans, error = plan_segment(
+    planned = plan_destinations(
         settings.model_copy(update={"activation_mode": "dry_run"}), _find(segment_code)
     )
-    for plan in plans:
+    for plan in planned.plans:
         _show(settings, plan, console)
-    if error:
-        raise ActivationError(error)
+    if planned.errors:
+        raise ActivationError("; ".join(f"{name}: {why}" for name, why in planned.errors.items()))
 
 
 def _find(code: str) -> SegmentSpec:

@@ -1,8 +1,7 @@
-"""Plans, judges and applies one segment. Knows nothing of Dagster."""
+"""Plans one segment and judges what would leave. Knows nothing of Dagster."""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,31 +13,19 @@ from orchestration.judged import Judged, digest_of_query, digest_of_suite
 from orchestration.project import SegmentSpec
 
 if TYPE_CHECKING:
-    from activation.contracts import ApplyReport, Plan
+    from activation.contracts import Plan
+    from activation.segments import Planned
 
 # Which payload table feeds a destination; the gate's suites have the same names.
 PAYLOAD_TABLES = {"wecom_tags": "act_wecom__segment_tags", "file_export": "act_file__segment_members"}
 
 
-def plan_segment(settings: Settings, segment: SegmentSpec) -> tuple[list[Plan], str | None]:
-    """Make the plans of all the segment's destinations; the error says why it cannot be planned.
-
-    In live mode what is in doubt is settled first, by reading it back.
-    """
-    from activation.contracts import ActivationError
-    from activation.plans import make_plan
-    from activation.reconcile import reconcile
+def plan_destinations(settings: Settings, segment: SegmentSpec) -> Planned:
+    """Make the plans of all the segment's destinations as of the day the warehouse was built for."""
+    from activation.segments import plan_segment
 
     as_of = built_as_of(settings) or last_complete_day(settings)
-    plans = []
-    try:
-        for destination in segment.destinations:
-            if settings.activation_mode == "live":
-                reconcile(settings, segment.code, destination)
-            plans.append(make_plan(settings, segment.code, destination, as_of=as_of))
-    except ActivationError as error:
-        return plans, f"{type(error).__name__}: {error}"
-    return plans, None
+    return plan_segment(settings, segment.code, segment.destinations, as_of=as_of)
 
 
 def judge_payloads(settings: Settings, segment: SegmentSpec, plans: list[Plan]) -> list[dict[str, Any]]:
@@ -73,34 +60,6 @@ def payload_query(table: str, segment_code: str) -> str:
     """Return the SELECT of one segment's payload rows."""
     code = segment_code.replace("'", "''")
     return f"select * from activation.{table} where segment_code = '{code}'"  # noqa: S608 - our own names
-
-
-def apply_plans(settings: Settings, segment: SegmentSpec, plan_ids: list[str]) -> list[ApplyReport]:
-    """Apply these plans in the configured mode; a plan that must not be applied is reported, not raised."""
-    from activation.apply import apply_plan
-    from activation.contracts import ActivationError, ApplyReport, PlanNotApprovedError
-    from activation.plans import get_plan
-
-    reports = []
-    for plan_id in plan_ids:
-        plan = get_plan(settings, plan_id)
-        try:
-            reports.append(apply_plan(settings, plan_id, mode=settings.activation_mode))
-        except ActivationError as error:
-            status = "needs_approval" if isinstance(error, PlanNotApprovedError) else "failed"
-            reports.append(
-                ApplyReport(
-                    segment.code,
-                    plan.destination,
-                    settings.activation_mode,
-                    status,
-                    plan,
-                    Counter(),
-                    Counter(),
-                    reason=str(error),
-                )
-            )
-    return reports
 
 
 def _request(settings: Settings, suite: str, code: str, query: str) -> Request:

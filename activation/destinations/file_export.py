@@ -7,24 +7,22 @@ of it, and written anew only when a member or one of its values changed.
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import hashlib
 import io
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from activation.contracts import (
     Action,
     ActivationError,
     Change,
     Estimate,
+    Members,
     Order,
     Outcome,
-    PayloadRow,
     ReadBack,
     Receipt,
     Segment,
@@ -53,29 +51,30 @@ class FileExport:
 
     name = "file_export"
     relation = "activation.act_file__segment_members"
+    key_columns: tuple[str, ...] = ("customer_id",)
+    value_columns: tuple[str, ...] = (
+        "segment_code", "segment_name_zh", "customer_no", "entered_date", "tier_code", "order_count",
+        "net_spend_fen",
+    )  # fmt: skip
+    checked_columns: tuple[str, ...] = ()
     chunk_rows: int | None = None  # one file holds them all
+    needs_members = True
+    removes = True
 
     def __init__(self, settings: Settings, policy: Policy) -> None:
         self._exports_dir = settings.exports_dir
 
-    def read(self, columns: list[str], rows: list[tuple[Any, ...]]) -> list[PayloadRow]:
-        """One payload row per customer; the key is the customer id."""
-        found = []
-        for row in rows:
-            each = dict(zip(columns, row, strict=True))
-            values: Values = {name: _plain(each[name]) for name in COLUMNS if name != "net_spend_cny"}
-            values["net_spend_fen"] = _plain(each["net_spend_fen"])
-            found.append(PayloadRow(each["customer_id"] or "", each["customer_id"] or "", values))
-        return found
-
     def check(self, segment: Segment) -> None:
         """Every segment can be a file."""
 
-    def estimate(self, changes: Sequence[Change]) -> Estimate:
+    def check_values(self, values: Iterable[Values]) -> None:
+        """No columns are asked to be checked."""
+
+    def estimate(self, rows: int) -> Estimate:
         """No calls; the minutes are those of writing."""
         return Estimate(0, 0.0)
 
-    def prepare(self, order: Order, changes: Sequence[Change]) -> None:
+    def prepare(self, order: Order, counts: Mapping[Action, int]) -> None:
         """Make the folder of the segment."""
         try:
             self._folder(order).mkdir(parents=True, exist_ok=True)
@@ -128,12 +127,6 @@ def safe_text(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
-def _plain(value: Any) -> str | int | None:
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    return value if value is None or isinstance(value, int) else str(value)
-
-
 def _line(values: Values) -> list[str]:
     fen = values["net_spend_fen"]
     cells = {**values, "net_spend_cny": None if fen is None else Decimal(fen) / 100}
@@ -148,11 +141,11 @@ def _cell(value: str | int | Decimal | None) -> str:
     return safe_text(value) if isinstance(value, str) else str(value)
 
 
-def _render(members: Sequence[PayloadRow]) -> bytes:
+def _render(members: Members) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    writer.writerows(_line(each.values) for each in sorted(members, key=lambda row: row.row_key))
+    writer.writerows(_line(values) for values in members)
     return text.getvalue().encode("utf-8-sig")  # Excel takes a CSV without the mark for GBK
 
 

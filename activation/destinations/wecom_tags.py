@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
@@ -22,7 +22,6 @@ from activation.contracts import (
     Order,
     Outcome,
     PayloadError,
-    PayloadRow,
     ReadBack,
     Receipt,
     Segment,
@@ -51,6 +50,11 @@ class WecomTags:
 
     name = "wecom_tags"
     relation = "activation.act_wecom__segment_tags"
+    key_columns: tuple[str, ...] = ("userid", "external_userid")
+    value_columns: tuple[str, ...] = ("tag_group_name", "tag_name")
+    checked_columns: tuple[str, ...] = ("tag_group_name", "tag_name")
+    needs_members = False
+    removes = True
     # Bounds how many rows are in doubt after a crash; each costs one call to read back.
     chunk_rows: int | None = 40
 
@@ -60,19 +64,6 @@ class WecomTags:
         self._client: WecomClient | None = None
         self._tag_ids: dict[Tag, str] = {}
         self._library_lock = threading.Lock()
-
-    def read(self, columns: list[str], rows: list[tuple[Any, ...]]) -> list[PayloadRow]:
-        """One payload row per relation; the key is ``userid|external_userid``."""
-        found = []
-        for row in rows:
-            each = dict(zip(columns, row, strict=True))
-            values: Values = {
-                name: each[name] for name in ("tag_group_name", "tag_name", "userid", "external_userid")
-            }
-            key = f"{each['userid']}|{each['external_userid']}" if all(values.values()) else ""
-            found.append(PayloadRow(key, each["customer_id"] or "", values))
-            self._refuse_foreign(str(values["tag_group_name"]))
-        return found
 
     def check(self, segment: Segment) -> None:
         """Raise PayloadError unless the segment has a tag in a group of our own, with names that fit."""
@@ -87,20 +78,26 @@ class WecomTags:
                     f"segment {segment.code!r}: {name!r} has over {_NAME_LIMIT} characters; shorten it"
                 )
 
-    def estimate(self, changes: Sequence[Change]) -> Estimate:
+    def check_values(self, values: Iterable[Values]) -> None:
+        """Raise PayloadError when a row carries a tag outside the groups of our own."""
+        for each in values:
+            self._refuse_foreign(str(each["tag_group_name"]))
+
+    def estimate(self, rows: int) -> Estimate:
         """One call per relation, at the slower of the quota and the round trips in flight."""
-        if not changes:
+        if not rows:
             return Estimate(0, 0.0)
-        calls = len(changes) + _FIXED_CALLS
+        calls = rows + _FIXED_CALLS
         per_minute = min(
             self._policy.calls_per_minute, self._policy.in_flight * 60 / self._policy.seconds_per_call
         )
         return Estimate(calls, round(calls / per_minute, 2))
 
-    def prepare(self, order: Order, changes: Sequence[Change]) -> None:
-        """Look up the tags that the changes need; create those to be added when they are missing."""
+    def prepare(self, order: Order, counts: Mapping[Action, int]) -> None:
+        """Look up the tags; create the segment's own when rows are to get it and it is missing."""
+        wanted = {_declared(order.segment)} if counts[Action.ADD] or counts[Action.CHANGE] else set()
         try:
-            self._ready_tags(changes)
+            self._ready_tags(wanted)
         except WecomRefusedError as error:
             if error.code_class in STOPPING_CLASSES:
                 raise stopped(error) from None
@@ -180,7 +177,7 @@ class WecomTags:
         except WecomRefusedError as error:
             if error.code != BAD_TAG:
                 raise
-            self._ready_tags([change])  # the tag was deleted, or made anew, since we looked
+            self._ready_tags(set(_wishes(change)[0]))  # the tag was deleted, or made anew, since we looked
             self._post_body(self._body(change))
 
     def _post_body(self, body: dict[str, Any]) -> None:
@@ -196,8 +193,7 @@ class WecomTags:
             "remove_tag": [self._tag_ids[tag] for tag in remove if tag in self._tag_ids],
         }
 
-    def _ready_tags(self, changes: Sequence[Change]) -> None:
-        wanted = {tag for each in changes for tag in _wishes(each)[0]}
+    def _ready_tags(self, wanted: set[Tag]) -> None:
         with self._library_lock:
             self._read_library()
             for tag in sorted(wanted - self._tag_ids.keys()):
@@ -251,6 +247,10 @@ class WecomTags:
             if not answer.get("next_cursor"):
                 return found
             params = {**params, "cursor": str(answer["next_cursor"])}
+
+
+def _declared(segment: Segment) -> Tag:
+    return str(segment.tag_group_name), str(segment.tag_name)
 
 
 def _tag(values: Values) -> Tag:

@@ -13,7 +13,7 @@ from orchestration.assets.checks import PAYLOAD, critical_result
 from orchestration.assets.ingest import WAIT_FOR_OTHER_RUN_SECONDS
 from orchestration.home import claim
 from orchestration.project import SegmentSpec
-from orchestration.sending import PAYLOAD_TABLES, apply_plans, judge_payloads, plan_segment
+from orchestration.sending import PAYLOAD_TABLES, judge_payloads, plan_destinations
 
 GROUP = "activation"
 PayloadEvent = dg.MaterializeResult[None]
@@ -50,14 +50,18 @@ def _plan_asset(settings: Settings, segment: SegmentSpec) -> dg.AssetsDefinition
     )
     def plan(context: dg.AssetExecutionContext) -> Iterator[PayloadEvent]:
         claim(settings, wait_seconds=WAIT_FOR_OTHER_RUN_SECONDS)
-        plans, error = plan_segment(settings, segment)
-        verdicts = judge_payloads(settings, segment, plans) if error is None else []
+        planned = plan_destinations(settings, segment)
+        plans, errors = planned.plans, planned.errors
+        verdicts = judge_payloads(settings, segment, plans)
         metadata: dict[str, Any] = {each.destination: each.as_metadata() for each in plans}
+        # A destination without a plan must not keep the others from going on: then the sync tells of it.
+        error = "; ".join(errors.values()) if errors and not plans else None
         check = critical_result(
             plan_key(segment.code), verdicts, error=error, name=PAYLOAD, note="nothing to send"
         )
         yield dg.MaterializeResult(
-            metadata={**metadata, "plan_ids": [each.plan_id for each in plans]}, check_results=[check]
+            metadata={**metadata, "plan_ids": [each.plan_id for each in plans], "not_planned": errors},
+            check_results=[check],
         )
 
     return plan
@@ -72,14 +76,18 @@ def _sync_asset(settings: Settings, segment: SegmentSpec) -> dg.AssetsDefinition
         owners=[f"team:{segment.owner}"] if segment.owner else [],
     )
     def sync(context: dg.AssetExecutionContext) -> PayloadEvent:
+        from activation.segments import apply_plans
+
         claim(settings, wait_seconds=WAIT_FOR_OTHER_RUN_SECONDS)
         event = context.instance.get_latest_materialization_event(plan_key(segment.code))
         if event is None or event.asset_materialization is None:
             raise dg.Failure(
                 f"segment {segment.code} has no plan yet; materialize {plan_key(segment.code)} first"
             )
-        plan_ids = event.asset_materialization.metadata["plan_ids"].value
-        reports = apply_plans(settings, segment, plan_ids)
+        planned = event.asset_materialization.metadata
+        reports = apply_plans(settings, planned["plan_ids"].value)
+        for destination, why in planned["not_planned"].value.items():
+            context.log.warning(f"{segment.code} -> {destination}: no plan ({why})")
         for report in reports:
             if not report.ok:
                 context.log.warning(

@@ -34,7 +34,7 @@ def published_asset(
         description="Read copy of the public tables: Parquet, one DuckDB file, manifest.json; whole or not.",
     )
     def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        from activation.log import sync_log
+        from activation.log import public_tables as ledger_tables
 
         claim(settings, wait_seconds=WAIT_FOR_OTHER_RUN_SECONDS)
         held = held_segments(context.instance, segments)
@@ -43,7 +43,7 @@ def published_asset(
             public_tables(manifest),
             run_id=context.run_id,
             held_segments=held,
-            extra={"sync_log": sync_log(settings)},
+            extra=ledger_tables(settings),
         )
         return dg.MaterializeResult(
             metadata={

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 import stamina
 from fake_wecom import CORP_ID, SECRET, FakeWecom, serving
 
-from activation.apply import sync_segment
 from activation.contracts import ApplyReport
+from activation.segments import apply_plans, plan_segment
 from common.settings import Settings
 from common.warehouse import connect
 
@@ -85,7 +86,15 @@ class Brand:
     def sync(
         self, destination: str = "wecom_tags", mode: str = "live", as_of: dt.date = AS_OF
     ) -> ApplyReport:
-        return sync_segment(self.settings, self.code, [destination], as_of=as_of, mode=mode)[0]
+        """Do what the daily job does with one destination of the segment."""
+        settings = self.settings.model_copy(update={"activation_mode": mode})
+        planned = plan_segment(settings, self.code, [destination], as_of=as_of)
+        if not planned.plans:
+            error = planned.errors[destination]
+            status = "busy" if error.startswith("ApplierBusyError") else "failed"
+            return ApplyReport(self.code, destination, mode, status, reason=error)
+        report = apply_plans(settings, [planned.plans[0].plan_id])[0]
+        return replace(report, settled=report.settled + planned.settled.get(destination, Counter()))
 
     def tagged(self) -> set[str]:
         """Customers (external_userid) that carry the tag now, by the fake's own state."""

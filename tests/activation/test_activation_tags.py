@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import logging
 import os
 import signal
@@ -12,10 +13,12 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from activation import apply, ledger, log, plans
+from activation import apply, log, plans, tables
 from activation.contracts import (
     ApplierBusyError,
     PayloadError,
@@ -168,14 +171,17 @@ def test_a_killed_applier_leaves_doubt_that_the_next_run_settles(brand):
     brand.wecom.faults["staff0", "wm030"].append("hang_after")
     brand.build()
     code = (
-        "import datetime as dt\nfrom activation.apply import sync_segment\n"
+        "import datetime as dt\nfrom activation.segments import apply_plans, plan_segment\n"
         "from common.settings import load_settings\n"
-        "sync_segment(load_settings(), 'dormant', ['wecom_tags'], as_of=dt.date(2026, 3, 1), mode='live')\n"
+        "home = load_settings()\n"
+        "planned = plan_segment(home, 'dormant', ['wecom_tags'], as_of=dt.date(2026, 3, 1))\n"
+        "apply_plans(home, [each.plan_id for each in planned.plans])\n"
     )
     secret = brand.settings.wecom_secret.get_secret_value()
     environment = {
         **os.environ,
         "SIYU_HOME": str(brand.settings.home),
+        "SIYU_ACTIVATION_MODE": "live",
         "SIYU_WECOM_BASE_URL": brand.settings.wecom_base_url,
         "SIYU_WECOM_CORP_ID": brand.settings.wecom_corp_id,
         "SIYU_WECOM_SECRET": secret,
@@ -239,21 +245,23 @@ def test_a_plan_that_drifted_expired_or_was_altered_is_refused(brand):
     assert plans.get_plan(brand.settings, drifted.plan_id).status == "superseded"
     altered = plans.make_plan(brand.settings, brand.code, "wecom_tags", as_of=AS_OF)
     with Ledger(brand.settings) as book, book.writing() as db:
-        row = ledger.plan_rows
-        other = {
-            "tag_group_name": "Siyu 生命周期",
-            "tag_name": "x",
-            "userid": "staff0",
-            "external_userid": "wm999",
-        }
-        db.execute(sa.update(row).where(row.c.row_key == "staff1|wm001").values({"values": other}))
+        part = tables.plan_parts
+        rows = pq.read_table(
+            io.BytesIO(db.execute(sa.select(part.c.content)).scalars().all()[-1])
+        ).to_pylist()
+        assert {each["action"] for each in rows} == {"add"}
+        altered_rows = [{**rows[0], "row_key": "staff0|wm999"}, *rows[1:]]
+        target = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(altered_rows), target)
+        of_plan = part.c.plan_id == altered.plan_id
+        db.execute(sa.update(part).where(of_plan).values(content=target.getvalue()))
     with pytest.raises(PlanTamperedError):
         apply.apply_plan(brand.settings, altered.plan_id, mode="live")
     late = plans.make_plan(brand.settings, brand.code, "wecom_tags", as_of=AS_OF)
     with Ledger(brand.settings) as book, book.writing() as db:
         past = late.created_at - dt.timedelta(seconds=1)
         db.execute(
-            sa.update(ledger.plans).where(ledger.plans.c.plan_id == late.plan_id).values(expires_at=past)
+            sa.update(tables.plans).where(tables.plans.c.plan_id == late.plan_id).values(expires_at=past)
         )
     with pytest.raises(PlanExpiredError):
         plans.approve(brand.settings, late.plan_id, "lin")
