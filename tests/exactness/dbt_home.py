@@ -5,9 +5,11 @@ The path of the home is part of the parsed manifest, so one home is emptied and 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import duckdb
@@ -20,11 +22,17 @@ COMPARED_STATE = "int_identity__"  # what the identity keeps from run to run
 
 
 class DbtHome:
-    """One home with its lake and warehouse; ``run`` is one daily dbt run."""
+    """One home with its lake and warehouse; ``run`` is one daily dbt run.
 
-    def __init__(self, home: Path, zone: str = "Asia/Shanghai") -> None:
+    ``variables`` stand in for vars of dbt_project.yml.
+    """
+
+    def __init__(
+        self, home: Path, zone: str = "Asia/Shanghai", variables: dict[str, Any] | None = None
+    ) -> None:
         self.home = home
         self.zone = zone
+        self.variables = variables or {}
         self.lake = Lake(home / "lake")
         self._manifest = None
 
@@ -78,6 +86,7 @@ class DbtHome:
             str(self.home / "logs"),
             "--quiet",
             "--no-use-colors",
+            *(["--vars", json.dumps(self.variables, ensure_ascii=False)] if self.variables else []),
         ]
         # Only meanwhile: other tests of this process read settings from the environment.
         with mock.patch.dict(os.environ, variables):
