@@ -107,3 +107,30 @@
         {%- endfor %}
     end
 {%- endmacro %}
+
+{#-
+    What was said of tiers is kept by evenings: a run for a business day replaces what an earlier run for the same day
+    said. A run for a day before the newest evening is a look back and says nothing.
+-#}
+{% macro is_newest_evening() -%}
+    {%- set said = load_relation(api.Relation.create(database=target.database, schema='intermediate', identifier='int_members__tiers_said')) if execute -%}
+    {%- set newest = run_query('select max(greatest(said_from, coalesce(said_to, said_from))) from ' ~ said).rows[0][0] if said -%}
+    {{ return(not newest or newest | string <= run_state().as_of) }}
+{%- endmacro %}
+
+{#- The last evening before this run's on which a whole run said anything; none before the first. -#}
+{% macro evening_before() -%}
+    {%- set log = load_relation(run_log_relation()) if execute -%}
+    {%- set evening = run_query(
+        'select max(as_of) from ' ~ log ~ " where state = 'complete' and as_of < cast('" ~ run_state().as_of ~ "' as date)"
+    ).rows[0][0] if log -%}
+    {{ return(evening) }}
+{%- endmacro %}
+
+{#- Pre-hooks: of whom this run looks at again, everything; customers of the past that are no more stand only here. -#}
+{% macro forget_said_of_touched(condition='1 = 1') %}
+    {%- if is_incremental() and is_newest_evening() -%}
+        delete from {{ this }} where {{ condition }}
+        {%- if not run_state().is_rebuild %} and customer_id in (select customer_id from {{ ref('int_run__touched_customers') }}){% endif -%}
+    {%- endif -%}
+{% endmacro %}

@@ -151,9 +151,9 @@ def lay_over(
     for day in days:
         earned, reason = decided.get(day, (earned, None))
         date = EPOCH + dt.timedelta(days=day)
-        granted, grant = earned, None
-        if by_hand and GRANT_FROM <= date <= GRANT_TO and granted < 3:
-            granted, grant = 3, "by hand"
+        granted = earned
+        if by_hand and GRANT_FROM <= date <= GRANT_TO:
+            granted = max(granted, 3)
         if birthday and has_birthday(date, birthday):
             granted = max(granted, min(earned + 1, len(THRESHOLDS)))
         if granted > earned:
