@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
 -- Whose answers may differ from the previous run's: she is in a record that was loaded since, her identity moved,
--- or a day came (or left a window) that one of her events lies on.
+-- a day came (or left a window) that one of her events lies on, or the day on which time alone may change her tier.
 with clock as (
 
     select * from {{ ref('int_run__clock') }}
@@ -63,3 +63,10 @@ union
 select {{ customer_id_of('anchors.identifier_key') }}
 from looked_at
 inner join {{ ref('int_identity__identifiers') }} as anchors on anchors.identifier_no = looked_at.anchor_no
+union
+-- Not a ref(): they are the same tables one run earlier.
+select customer_id
+from (
+    {{ select_from_before('member_tiers', {'customer_id': 'varchar', 'next_check_date': 'date'}, schema='marts') }}
+) as checked_later
+where next_check_date <= (select as_of from {{ ref('int_run__clock') }})

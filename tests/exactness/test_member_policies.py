@@ -1,0 +1,193 @@
+"""Tiers under a policy with windows, reviews, protection and grants: incremental equals rebuild, and equals a slow walk.
+
+Most of what such a policy does happens because a day has come, not because something was heard of.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections import defaultdict
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from tests.exactness.dbt_home import DbtHome
+from tests.exactness.histories import DAY_ZERO, KINDS, Step, histories
+from tests.exactness.test_incremental_equals_rebuild import run_both_ways
+from tests.member_walk import EPOCH, DayWalk, walk_days
+
+HISTORIES = int(os.environ.get("SIYU_TEST_HISTORIES", "2"))
+THRESHOLDS = (0, 50_000, 150_000, 300_000)
+GRANT_FROM, GRANT_TO = DAY_ZERO + dt.timedelta(days=20), DAY_ZERO + dt.timedelta(days=70)
+BIRTHDAY = {"tiers_up": 1, "days": 10}
+GRANTS = [
+    {
+        "identifier_key": "buyer_id:test:b3",
+        "tier_code": "gold",
+        "from_date": GRANT_FROM.isoformat(),
+        "to_date": GRANT_TO.isoformat(),
+        "reason": "friend of the house",
+    }
+]
+# None of these lengths is one of vars.windows: nobody is touched for another reason on those days.
+POLICIES: dict[str, dict[str, Any]] = {
+    "rolling": {
+        "window": {"kind": "rolling", "days": 41},
+        "downgrade": {"kind": "after_days", "days": 17},
+        "protection_days": 11,
+        "birthday_grant": BIRTHDAY,
+        "grants": GRANTS,
+    },
+    "calendar": {
+        "window": {"kind": "calendar_year"},
+        "downgrade": {"kind": "at_once"},
+        "protection_days": 13,
+        "birthday_grant": {},
+        "grants": GRANTS,
+    },
+}
+REACHED = {
+    "rolling": {"entered", "upgrade", "downgrade_at_review", "kept_at_review", "granted", "grant_ended"},
+    "calendar": {"entered", "upgrade", "downgrade"},
+}
+# Enough of what makes and unmakes a tier.
+MEMBER_KINDS = (*KINDS, *["order", "shop_order", "refund", "member", "decision"] * 4)
+
+
+@pytest.fixture(scope="module", params=POLICIES)
+def policy(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def home(policy: str, tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
+    variables = {"member_tier_rules": POLICIES[policy]}
+    return DbtHome(tmp_path_factory.mktemp("home"), variables=variables)
+
+
+def test_policy__equals_rebuild_and_slow_walk(home: DbtHome, policy: str) -> None:
+    reasons: set[str] = set()
+
+    @seed(20261122)
+    @settings(
+        max_examples=HISTORIES,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(histories(kinds=MEMBER_KINDS, fewest=40))
+    def compare(steps: list[Step]) -> None:
+        if policy == "calendar":
+            # The last run lies in the next year, and nobody hears of anything then.
+            steps.append(Step(as_of=dt.date(2027, 1, 2)))
+        differences = run_both_ways(home, steps)
+        assert not {table: count for table, count in differences.items() if count}
+        told = tiers_told(home)
+        assert told == tiers_walked(home, policy, steps[-1].as_of)
+        reasons.update(reason for stretches in told.values() for _, _, reason in stretches)
+
+    compare()
+    assert reasons >= REACHED[policy], "the histories do not reach every rule"
+
+
+def tiers_told(home: DbtHome) -> dict[str, list[tuple[int, int, str]]]:
+    """(first day, tier, why) of every stretch, and that stretches meet without gaps."""
+    told = defaultdict(list)
+    for customer, start, end, rank, reason in home.query(
+        "select customer_id, valid_from, valid_to, tier_rank, reason_code from marts.tier_history order by 1, 2"
+    ):
+        told[customer].append(((start - EPOCH).days, rank, reason, end))
+    for stretches in told.values():
+        assert [(each[3] - EPOCH).days for each in stretches[:-1]] == [each[0] for each in stretches[1:]]
+        assert stretches[-1][3] is None
+    return {customer: [each[:3] for each in stretches] for customer, stretches in told.items()}
+
+
+def tiers_walked(home: DbtHome, policy: str, as_of: dt.date) -> dict[str, list[tuple[int, int, str]]]:
+    """The same from orders and refunds, day by day."""
+    moves: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for customer, day, fen in home.query(
+        "select customer_id, ordered_date, amount_fen from marts.fct_orders where is_valid "
+        "union all select customer_id, refunded_date, -refund_fen from marts.fct_refunds"
+    ):
+        moves[customer][(day - EPOCH).days] += fen
+    owner = dict(home.query("select identifier_key, customer_id from marts.bridge_customer_identities"))
+    rules = POLICIES[policy]
+    walk = DayWalk(rules["downgrade"]["kind"], rules["protection_days"], rules["downgrade"].get("days", 0))
+    walked = {}
+    for customer, first_seen, birthday in home.query(
+        "select customer_id, first_seen_date, birthday from marts.dim_customers"
+    ):
+        first, last = (first_seen - EPOCH).days, (as_of - EPOCH).days
+        ranks = {day: qualified(moves[customer], day, rules["window"]) for day in range(first, last + 1)}
+        decisions = walk_days(walk, ranks, last)
+        by_hand = owner.get(GRANTS[0]["identifier_key"]) == customer
+        born = birthday if rules["birthday_grant"] else None
+        walked[customer] = lay_over(decisions, range(first, last + 1), by_hand, born)
+    return walked
+
+
+def qualified(moves: dict[int, int], day: int, window: dict[str, Any]) -> int:
+    if window["kind"] == "rolling":
+        counted = range(day - window["days"] + 1, day + 1)
+    else:
+        new_year = dt.date((EPOCH + dt.timedelta(days=day)).year, 1, 1)
+        counted = range((new_year - EPOCH).days, day + 1)
+    spend = sum(fen for each, fen in moves.items() if each in counted)
+    return max([1] + [rank for rank, least in enumerate(THRESHOLDS, start=1) if spend >= least])
+
+
+def lay_over(
+    decisions: list[tuple[int, int, str]], days: range, by_hand: bool, birthday: dt.date | None
+) -> list[tuple[int, int, str]]:
+    """Grants on top of what was earned, told whenever the tier or the reason for it is another."""
+    stretches: list[tuple[int, int, str]] = []
+    earned, grant_before = 0, None
+    decided = {day: (rank, reason) for day, rank, reason in decisions}
+    for day in days:
+        earned, reason = decided.get(day, (earned, None))
+        date = EPOCH + dt.timedelta(days=day)
+        granted = earned
+        if by_hand and GRANT_FROM <= date <= GRANT_TO:
+            granted = max(granted, 3)
+        if birthday and has_birthday(date, birthday):
+            granted = max(granted, min(earned + 1, len(THRESHOLDS)))
+        if granted > earned:
+            why = (granted, grant_of(by_hand and GRANT_FROM <= date <= GRANT_TO, birthday, date))
+            if why != grant_before:
+                stretches.append((day, granted, "granted"))
+            grant_before = why
+        else:
+            if reason:
+                stretches.append((day, earned, reason))
+            elif grant_before:
+                stretches.append((day, earned, "grant_ended"))
+            grant_before = None
+    return stretches
+
+
+def grant_of(by_hand: bool, birthday: dt.date | None, date: dt.date) -> str:
+    """The reason told: the first in the alphabet when two grants hold at once."""
+    reasons = ["birthday"] if birthday and has_birthday(date, birthday) else []
+    return min([*reasons, GRANTS[0]["reason"]] if by_hand else reasons)
+
+
+def has_birthday(date: dt.date, birthday: dt.date) -> bool:
+    days = (date - dt.timedelta(days=back) for back in range(BIRTHDAY["days"]))
+    return any((day.month, day.day) == (birthday.month, birthday.day) for day in days)
+
+
+def test_stretches__are_ordered() -> None:
+    """The walk itself, on a case that can be read: a grant between two decisions."""
+    days = range((GRANT_FROM - EPOCH).days - 5, (GRANT_TO - EPOCH).days + 5)
+    told = lay_over([(days[0], 1, "entered"), (days[10], 2, "upgrade")], days, True, None)
+    assert [(rank, reason) for _, rank, reason in told] == [
+        (1, "entered"),
+        (3, "granted"),
+        (2, "grant_ended"),
+    ]
+    assert all(left[0] < right[0] for left, right in pairwise(told))

@@ -1,0 +1,89 @@
+"""What was said of past tiers, evening by evening, against copies that the test keeps of every run."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from common.clock import UTC
+from tests.exactness.dbt_home import DbtHome
+from tests.exactness.histories import Step, deliver, histories
+
+MEMBER_KINDS = (*["order"] * 6, *["shop_order", "refund", "decision", "unionid", "contact", "member"])
+Tiers = dict[str, dict[dt.date, str]]  # customer -> business day -> tier
+DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
+    return DbtHome(tmp_path_factory.mktemp("home"))
+
+
+def test_restatements__are_what_evenings_said_differently(home: DbtHome) -> None:
+    found: list[bool] = []
+
+    @seed(20261123)
+    @settings(
+        max_examples=2,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(histories(kinds=MEMBER_KINDS, fewest=50))
+    def compare(steps: list[Step]) -> None:
+        home.clear()
+        evenings: dict[dt.date, Tiers] = {}
+        at = dt.datetime(2026, 6, 1, tzinfo=UTC)
+        for number, step in enumerate(steps):
+            at = deliver(home.lake, step, at)
+            home.run(step.as_of.isoformat(), full_refresh=number == 2)  # even a rebuild forgets nothing
+            evenings[step.as_of] = tiers_said(home, step.as_of)
+        expected = restated(evenings)
+        assert listed(home) == expected
+        found.append(bool(expected))
+        # A look back says nothing and takes nothing back.
+        home.run(steps[0].as_of.isoformat())
+        assert listed(home) == expected
+
+    compare()
+    assert any(found), "nothing was ever restated: nothing was compared"
+
+
+def tiers_said(home: DbtHome, as_of: dt.date) -> Tiers:
+    tiers: Tiers = {}
+    for customer, start, end, tier in home.query(
+        "select customer_id, valid_from, valid_to, tier_code from marts.tier_history"
+    ):
+        days = ((end or as_of + DAY) - start).days
+        tiers.setdefault(customer, {}).update({start + DAY * day: tier for day in range(days)})
+    return tiers
+
+
+def restated(evenings: dict[dt.date, Tiers]) -> set[tuple[str, dt.date, dt.date, str, str | None]]:
+    """(customer, evening, day, tier before, tier now), from the copies."""
+    told = sorted(evenings.items())
+    return {
+        (customer, evening, day, tier, now.get(customer, {}).get(day))
+        for (_, before), (evening, now) in zip(told, told[1:], strict=False)
+        for customer, days in before.items()
+        for day, tier in days.items()
+        if now.get(customer, {}).get(day) != tier
+    }
+
+
+def listed(home: DbtHome) -> set[tuple[str, dt.date, dt.date, str, str | None]]:
+    rows = home.query(
+        "select customer_id, restated_date, from_date, until_date, tier_code_before, tier_code_now "
+        "from marts.tier_restatements"
+    )
+    days = [
+        (customer, evening, start + DAY * day, before, now)
+        for customer, evening, start, end, before, now in rows
+        for day in range((end - start).days)
+    ]
+    assert len(days) == len(set(days)), "a day is listed twice"
+    assert all((end - start).days > 0 for _, _, start, end, _, _ in rows)
+    return set(days)
