@@ -182,7 +182,10 @@ _PREDICTION_MODELS = pa.schema(
         ("test_count", pa.int64()),
         ("is_promoted", pa.bool_()),
         ("reason", pa.string()),  # why it was promoted, or not
-        ("metrics", pa.string()),  # JSON: back-test of this model, the baseline and the version in force; drift
+        (
+            "metrics",
+            pa.string(),
+        ),  # JSON: back-test of this model, the baseline and the version in force; drift
         ("parameters", pa.string()),  # JSON: what scoring needs
         ("source", pa.string()),  # library and version
     ]

@@ -7,8 +7,9 @@
 {#- Day that customers are looked at from: the last one of the calendar's scoring days up to as_of. -#}
 {% macro scoring_date(as_of) -%}
     {%- set every = var('prediction_scoring_days') -%}
-    {%- if every is not integer or every < 1 -%}
-        {%- do rule_error('vars.prediction_scoring_days', 'a whole number of days from 1 on', every) -%}
+    {#- Training looks from Sundays, which are scoring days of both. -#}
+    {%- if every not in (1, 7) -%}
+        {%- do rule_error('vars.prediction_scoring_days', '1 (every day) or 7 (Sundays)', every) -%}
     {%- endif -%}
     {%- set day = modules.datetime.datetime.strptime(as_of | string, '%Y-%m-%d') -%}
     {#- 1970-01-04 was a Sunday. -#}

@@ -1,4 +1,4 @@
-"""Predictions equal their rebuild, whatever model versions arrive in between; a replay of an old day uses the old one."""
+"""Predictions equal their rebuild, whatever model versions arrive in between; a replay uses the version of its day."""
 
 from __future__ import annotations
 
@@ -156,7 +156,9 @@ def test_scores__are_those_of_the_scoring_day(home: DbtHome, boosters: dict[str,
     assert {row[5] for row in before} == {sunday.isoformat()}
     home.run((sunday + dt.timedelta(days=6)).isoformat())
     assert home.query(SCORES) == before
-    assert home.query("select count(*) from intermediate.int_run__scores") < [(len({row[0] for row in before}),)]
+    assert home.query("select count(*) from intermediate.int_run__scores") < [
+        (len({row[0] for row in before}),)
+    ]
     home.run((sunday + dt.timedelta(days=7)).isoformat())
     assert {row[5] for row in home.query(SCORES)} == {(sunday + dt.timedelta(days=7)).isoformat()}
 
