@@ -23,7 +23,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . 2>/dev/null \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@# Every run starts a few Python processes; compiled once, they import twice as fast.
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m compileall -q common ingestion expectations activation sandbox orchestration
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m compileall -q common ingestion expectations activation prediction sandbox orchestration
 	@touch $@
 
 demo: install ## The whole line on real orders against the local sandbox: no key, no account, no server

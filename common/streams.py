@@ -169,6 +169,28 @@ _DECISIONS = pa.schema(
     ]
 )
 
+# What a training found, whether it came into force or not. Numbers and names of features only, no customer.
+_PREDICTION_MODELS = pa.schema(
+    [
+        ("model_version", pa.string()),  # model_code@trained_as_of#digest of the parameters
+        ("model_code", pa.string()),
+        ("trained_as_of", pa.date32()),  # last business day that the training had seen
+        ("known_load_id", pa.string()),  # newest load that it had seen
+        ("train_days", pa.string()),  # JSON lists of business days: looked from, and tested from
+        ("test_days", pa.string()),
+        ("train_count", pa.int64()),  # customers learned from, and tested on
+        ("test_count", pa.int64()),
+        ("is_promoted", pa.bool_()),
+        ("reason", pa.string()),  # why it was promoted, or not
+        (
+            "metrics",
+            pa.string(),
+        ),  # JSON: back-test of this model, the baseline and the version in force; drift
+        ("parameters", pa.string()),  # JSON: what scoring needs
+        ("source", pa.string()),  # library and version
+    ]
+)
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -280,7 +302,10 @@ _IDENTITY = (
     Stream("identity", "decisions", _DECISIONS),
 )
 
-STREAMS: dict[str, Stream] = {stream.key: stream for stream in (*_ALL, *_IDENTITY)}
+# What Siyu itself finds out and must not forget.
+_SIYU = (Stream("siyu", "prediction_models", _PREDICTION_MODELS),)
+
+STREAMS: dict[str, Stream] = {stream.key: stream for stream in (*_ALL, *_IDENTITY, *_SIYU)}
 CHANNELS: tuple[str, ...] = (
     "video_account", "miniprogram", "wecom", "official_account", "store", "personal_wechat"
 )  # fmt: skip

@@ -18,7 +18,7 @@ from common.lake import Lake
 from common.settings import DBT_PROJECT_DIR
 
 COMPARED_SCHEMAS = ("staging", "marts", "activation")
-COMPARED_STATE = "int_identity__"  # what the identity keeps from run to run
+COMPARED_STATE = ("int_identity__", "int_prediction__")  # what is kept from run to run
 # What earlier runs said is no function of the lake (tests/exactness/test_tier_restatements.py has its own proof).
 REMEMBERED = {"tier_restatements"}
 

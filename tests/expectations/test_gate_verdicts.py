@@ -85,8 +85,14 @@ PAYMENTS = "miniprogram/payments"
 TRADES, FRIENDS = "miniprogram/youzan_trades", "personal_wechat/contacts"
 
 PEOPLE, PAIRS, VERDICTS = "identity/people", "identity/suggestions", "identity/decisions"
+MODELS = "siyu/prediction_models"
 
 CRITICAL: list[tuple[str, Callable[[], Rows], str]] = [
+    (MODELS, changed(MODELS, model_code="lottery"), "score with another model"),
+    (MODELS, changed(MODELS, model_version="purchases"), "names its model"),
+    (MODELS, changed(MODELS, is_promoted=None), "it is not"),
+    (MODELS, changed(MODELS, parameters="{broken"), "reads the parameters"),
+    (MODELS, twice(MODELS), "what a score was made with"),
     (CONTACTS, nested(CONTACTS, "external_contact.external_userid", None), "external_userid"),
     (CONTACTS, nested(CONTACTS, "follow_info.userid", None), "staff member"),
     (CONTACTS, nested(CONTACTS, "follow_info.createtime", None), "in seconds"),

@@ -1,0 +1,35 @@
+{{ config(meta={'published_as': 'customer_predictions'}) }}
+
+-- Deciles are of everybody, so one customer's new score may move others over an edge: the table is made whole.
+with predictions as (
+    {% for prediction in var('predictions') %}
+    {%- set score = 'round(expected_purchases_90d * expected_order_value, 6)'
+        if prediction.code == 'expected_spend_90d' else prediction.code %}
+    {{ 'union all' if not loop.first }}
+    select
+        customer_id,
+        {{ sql_value(prediction.code, 'text', 'vars.predictions') }} as prediction_code,
+        {{ sql_value(prediction.model, 'text', 'vars.predictions') }} as model_code,
+        {{ score }} as score,
+        {{ 'next_category_value' if prediction.code == 'next_category' else 'cast(null as varchar)' }} as predicted_value,
+        cast({{ 'round(' ~ score ~ ')' if prediction.code in ('expected_order_value', 'expected_spend_90d') else 'null' }}
+            as bigint) as expected_fen,
+        scored_date
+    from {{ ref('int_prediction__scores') }}
+    where {{ score }} is not null
+    {% endfor %}
+)
+
+select
+    predictions.customer_id,
+    predictions.prediction_code,
+    predictions.score,
+    cast(ntile(10) over (
+        partition by predictions.prediction_code order by predictions.score, predictions.customer_id
+    ) as bigint) as decile,
+    predictions.predicted_value,
+    predictions.expected_fen,
+    in_force.model_version,
+    predictions.scored_date as as_of
+from predictions
+inner join {{ ref('int_run__models_in_force') }} as in_force on in_force.model_code = predictions.model_code
