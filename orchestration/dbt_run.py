@@ -10,6 +10,7 @@ import contextlib
 import datetime as dt
 import fcntl
 import hashlib
+import hmac
 import json
 import os
 import shutil
@@ -99,6 +100,8 @@ def dbt_environment(
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "PYTHONUNBUFFERED": "1",
     }
+    if settings.pii_key:
+        extra["SIYU_DRAW_KEY"] = draw_key(settings.pii_key.get_secret_value())
     if settings.warehouse_memory:
         extra["SIYU_WAREHOUSE_MEMORY"] = settings.warehouse_memory
     if as_of is not None:
@@ -106,6 +109,11 @@ def dbt_environment(
     if known_at is not None:
         extra["SIYU_KNOWN_AT"] = known_at
     return child_environment(extra=extra)
+
+
+def draw_key(pii_key: str) -> str:
+    """Return the key of holdouts and A/B splits: it follows from the key of the phones, and never the other way."""
+    return hmac.new(pii_key.encode(), b"holdouts and variants", hashlib.sha256).hexdigest()
 
 
 def prepare_manifest(settings: Settings) -> Path:

@@ -66,7 +66,7 @@
 {% macro rule_leaves(item) %}
     {% set found = [] %}
     {% for case in item.get('cases', []) %}{% do found.extend(condition_leaves(case.when)) %}{% endfor %}
-    {% if 'when' in item %}{% do found.extend(condition_leaves(item.when)) %}{% endif %}
+    {% for step in segment_steps(item) if 'when' in item %}{% do found.extend(condition_leaves(step.when)) %}{% endfor %}
     {{ return(found) }}
 {% endmacro %}
 
@@ -95,7 +95,7 @@
     {% endfor %}
     {% if 'not' in condition %}{{ return('(not ' ~ compile_condition(condition['not'], known, where) ~ ')') }}{% endif %}
     {# An unknown value satisfies no condition; without coalesce, `not` would turn NULL into neither. #}
-    {% if 'segment' in condition %}{{ return(rule_column('seg', condition.segment)) }}{% endif %}
+    {% if 'segment' in condition %}{{ return('(' ~ rule_column('failed', condition.segment) ~ ' = 0)') }}{% endif %}
     {% if 'has_tag' in condition %}
         {% set carried = rule_column('tag', condition.has_tag) %}
         {% if 'value' not in condition and 'in' not in condition %}{{ return('(' ~ carried ~ ' is not null)') }}{% endif %}
@@ -122,7 +122,7 @@
     {{ return('(' ~ found | join(', ') ~ ')') }}
 {% endmacro %}
 
-{#- Column of a verdict: tag_<code> or seg_<code>. -#}
+{#- Column of a verdict: tag_<code>, failed_<code> or seg_<code>. -#}
 {% macro rule_column(prefix, code) %}
     {% if not modules.re.match('^[a-z][a-z0-9_]*$', code | string) %}
         {% do rule_error('rules', 'a code of lower-case letters, digits and _', code) %}
@@ -154,8 +154,8 @@
         {% do waiting.update({rule_column('tag', tag.code): {'sql': compile_tag(tag, known), 'needs': needed_verdicts(tag)}}) %}
     {% endfor %}
     {% for segment in segments %}
-        {% do waiting.update({rule_column('seg', segment.code): {
-            'sql': compile_condition(segment.when, known, 'segment ' ~ segment.code), 'needs': needed_verdicts(segment)
+        {% do waiting.update({rule_column('failed', segment.code): {
+            'sql': compile_segment(segment, known), 'needs': needed_verdicts(segment)
         }}) %}
     {% endfor %}
     {% set layers = [] %}
@@ -176,7 +176,7 @@
     {% set found = [] %}
     {% for leaf in rule_leaves(item) %}
         {% if 'has_tag' in leaf %}{% do found.append(rule_column('tag', leaf.has_tag)) %}{% endif %}
-        {% if 'segment' in leaf %}{% do found.append(rule_column('seg', leaf.segment)) %}{% endif %}
+        {% if 'segment' in leaf %}{% do found.append(rule_column('failed', leaf.segment)) %}{% endif %}
     {% endfor %}
     {{ return(found) }}
 {% endmacro %}

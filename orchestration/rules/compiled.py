@@ -9,18 +9,24 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from common.settings import DBT_PROJECT_DIR
-from orchestration.rules.load import RULES, Placed, Rules, load_rules, rule_files
+from orchestration.rules.load import RULES, Placed, Rules, load_rules, rule_files, windowed_column
+from orchestration.rules.segment_models import segment_models, write_segment_models
 from orchestration.rules.source import RuleError
+from orchestration.rules.steps import in_words, steps_of
 
 _HEAD = """\
 {#- Generated from dbt_project/rules/ by `siyu rules compile`, which every run does by itself. -#}
 """
 # Shown to people, asked by no rule.
-_NO_ANSWER = {"name_zh", "description_zh", "owner", "parent", "exclusive_group", "derived_from"}
+_NO_ANSWER = {
+    "name_zh", "description_zh", "owner", "parent", "exclusive_group", "derived_from", "purpose", "caps",
+    "consent_purpose", "step_texts",
+}  # fmt: skip
 # Inside a macro file these could be taken for Jinja.
 _ESCAPED = {each: f"\\u{ord(each):04x}" for each in "{}%#'"}
 
@@ -40,8 +46,13 @@ def compile_rules(project_dir: Path = DBT_PROJECT_DIR) -> bool:
     """
     if not (project_dir / RULES).is_dir():
         return False
-    text = generated(load_rules(project_dir), sources_digest(project_dir))
-    path = generated_path(project_dir)
+    rules = load_rules(project_dir)
+    written = _write(generated_path(project_dir), generated(rules, sources_digest(project_dir)))
+    return write_segment_models(project_dir, segment_models(rules), _write) or written
+
+
+def _write(path: Path, text: str) -> bool:
+    """Write a file where it differs, whole or not at all; returns whether it did."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
     try:
@@ -69,7 +80,7 @@ def sources_digest(project_dir: Path) -> str:
 
 def generated(rules: Rules, digest: str) -> str:
     """Return the text of the macro file."""
-    tags, segments = [_tag(each) for each in rules.tags], [_plain(each.entry) for each in rules.segments]
+    tags, segments = [_tag(each) for each in rules.tags], _segments(rules)
     features = rules.features.model_dump()
     asked = {
         "features": {
@@ -111,6 +122,37 @@ def literal(value: Any) -> str:
 def _tag(placed: Placed) -> dict[str, Any]:
     made = "fact" if placed.entry.feature else "rule"
     return {**_plain(placed.entry), "family": placed.family, "made": made}
+
+
+def _segments(rules: Rules) -> list[dict[str, Any]]:
+    """Segments with their steps, which hold the exclusions as well; ``when`` stays as it was written."""
+    exclusions = [each.entry for each in rules.exclusions]
+    names = _names(rules)
+    found = []
+    for each in rules.segments:
+        steps = steps_of(each.entry, exclusions, rules.exempt)
+        found.append(
+            {
+                "salt": each.entry.code,
+                **_plain(each.entry),
+                "steps": [{"kind": step.kind, "when": step.when} for step in steps],
+                "step_texts": [in_words(step.when, names) for step in steps],
+            }
+        )
+    return found
+
+
+def _names(rules: Rules) -> Callable[[str, str], str]:
+    """Return what gives the Chinese name of a ('feature', column), a ('tag', code) or a ('segment', code)."""
+    names = {key: each.entry.name_zh for key, each in rules.by_key.items()}
+    for attribute in rules.features.attributes:
+        names["feature", attribute.name] = attribute.name_zh
+    for measure in rules.features.measures:
+        names["feature", measure.name] = measure.name_zh
+        for days in rules.features.windows if measure.windowed else []:
+            column = windowed_column(measure.windowed, days)
+            names["feature", column] = f"{measure.name_zh}（近 {days} 天）"
+    return lambda kind, code: names.get((kind, code), code)
 
 
 def _plain(entry: Any) -> dict[str, Any]:

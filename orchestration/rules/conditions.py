@@ -1,7 +1,8 @@
 """Checks one condition of a rule, and says on which tags and segments it leans.
 
 A condition is ``{feature, op, value}``, with ``window`` for the last so many days; ``{has_tag, value|in}``;
-``{segment}``; or ``all`` / ``any`` (lists) or ``not`` (one) of conditions.
+``{segment}``; ``all`` / ``any`` (lists) or ``not`` (one) of conditions; or a set operation over segments: ``union``,
+``intersect`` or ``except`` (the first without the others) of a list of codes and further set operations.
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ _FIELDS = {
     "all": {"all"},
     "any": {"any"},
     "not": {"not"},
+    "union": {"union"},
+    "intersect": {"intersect"},
+    "except": {"except"},
 }
+SET_OPERATIONS = ("union", "intersect", "except")
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,34 @@ def check_condition(condition: Any, known: Known, where: Where) -> None:
         _check_feature(condition, known, where)
     elif kind == "has_tag":
         _check_has_tag(condition, known, where)
+    elif kind in SET_OPERATIONS:
+        _check_set_operation(condition, kind, known, where)
     elif condition["segment"] not in known.segments:
         where.inside("segment").wrong(f"one of the segments {_listed(known.segments)}", condition["segment"])
 
 
+def plain(condition: Any) -> dict[str, Any]:
+    """Return a checked condition with its set operations written as all, any and not."""
+    if isinstance(condition, str):
+        return {"segment": condition}
+    if "union" in condition:
+        return {"any": [plain(each) for each in condition["union"]]}
+    if "intersect" in condition:
+        return {"all": [plain(each) for each in condition["intersect"]]}
+    if "except" in condition:
+        first, *others = (plain(each) for each in condition["except"])
+        return {"all": [first, *({"not": each} for each in others)]}
+    if "not" in condition:
+        return {"not": plain(condition["not"])}
+    for joiner in ("all", "any"):
+        if joiner in condition:
+            return {joiner: [plain(each) for each in condition[joiner]]}
+    return dict(condition)
+
+
 def leaves(condition: Any) -> Iterator[dict[str, Any]]:
-    """Yield the conditions that hold no others."""
+    """Yield the conditions that hold no others; of set operations, one per segment."""
+    condition = plain(condition)
     for part in (
         condition.get("all") or condition.get("any") or ([condition["not"]] if "not" in condition else [])
     ):
@@ -149,6 +176,19 @@ def _check_has_tag(condition: dict[str, Any], known: Known, where: Where) -> Non
             where.inside(field).wrong("a text", value)
         elif values is not None and value not in values:
             where.inside(field).wrong(f"one of the values {_listed(values)} of the tag {code}", value)
+
+
+def _check_set_operation(condition: dict[str, Any], kind: str, known: Known, where: Where) -> None:
+    parts = condition[kind]
+    if not isinstance(parts, list) or len(parts) < 2:
+        where.inside(kind).wrong("a list of at least two segments", parts)
+        return
+    for number, part in enumerate(parts):
+        inside = where.inside(kind, number)
+        if isinstance(part, dict) and len(part) == 1 and set(part) <= set(SET_OPERATIONS):
+            _check_set_operation(part, next(iter(part)), known, inside)
+        elif not isinstance(part, str) or part not in known.segments:
+            inside.wrong(f"one of the segments {_listed(known.segments)}, or a set operation", part)
 
 
 def _check_list(values: Any, kind: str, where: Where) -> bool:

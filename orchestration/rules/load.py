@@ -10,8 +10,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from orchestration.rules.conditions import Known, Where, check_condition, leans_on
-from orchestration.rules.schema import EXPECTED, FAMILIES, FeatureFile, Segment, Tag
+from orchestration.rules.schema import EXPECTED, FAMILIES, FeatureFile, Tag
+from orchestration.rules.segment_schema import Exclusion, Segment
+from orchestration.rules.segments import check_segments
 from orchestration.rules.source import Place, Problems, Source, read_source
+from orchestration.rules.steps import exempt_segments
 
 RULES = "rules"
 Model = TypeVar("Model", bound=BaseModel)
@@ -28,7 +31,7 @@ class Placed:
 
     @property
     def what(self) -> str:
-        return f"{'tag' if isinstance(self.entry, Tag) else 'segment'} {self.entry.code}"
+        return f"{type(self.entry).__name__.lower()} {self.entry.code}"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,22 @@ class Rules:
     features: FeatureFile
     tags: list[Placed]
     segments: list[Placed]
+    exclusions: list[Placed]
+
+    @property
+    def exempt(self) -> frozenset[str]:
+        """Segments that no global exclusion applies to, since one asks about them."""
+        leaning = {
+            key: {other for _, condition in conditions_of(each) for other in leans_on(condition)}
+            for key, each in self.by_key.items()
+        }
+        return exempt_segments([each.entry for each in self.exclusions], leaning)
+
+    @property
+    def by_key(self) -> dict[tuple[str, str], Placed]:
+        """Tags and segments by ('tag' or 'segment', code)."""
+        entries = {("tag", each.entry.code): each for each in self.tags}
+        return entries | {("segment", each.entry.code): each for each in self.segments}
 
     @property
     def known(self) -> Known:
@@ -71,15 +90,21 @@ def load_rules(project_dir: Path) -> Rules:
         tags += _entries(Tag, source, path.stem, problems)
     source = read_source(folder / "segments.yml", f"{name}/segments.yml")
     segments = _entries(Segment, source, "", problems)
+    exclusions: list[Placed] = []
+    if (folder / "exclusions.yml").exists():
+        source = read_source(folder / "exclusions.yml", f"{name}/exclusions.yml")
+        exclusions = _entries(Exclusion, source, "", problems)
     problems.stop_if_any()
     assert features is not None
     _check_features(features, feature_source, problems)
     _check_codes(tags, problems)
     _check_codes(segments, problems)
+    _check_codes(exclusions, problems)
     problems.stop_if_any()
-    rules = Rules(features, tags, segments)
+    rules = Rules(features, tags, segments, exclusions)
     _check_rules(rules, problems)
     problems.stop_if_any()
+    check_segments(segments, exclusions, rules.exempt, problems)
     _check_cycles(rules, problems)
     problems.stop_if_any()
     return rules
@@ -88,8 +113,12 @@ def load_rules(project_dir: Path) -> Rules:
 def conditions_of(placed: Placed) -> list[tuple[Place, Any]]:
     """Return an entry's conditions with their places."""
     entry = placed.entry
-    if isinstance(entry, Segment):
-        return [((*placed.place, "when"), entry.when)]
+    if isinstance(entry, Segment | Exclusion):
+        own = enumerate(entry.exclude if isinstance(entry, Segment) else [])
+        return [
+            ((*placed.place, "when"), entry.when),
+            *(((*placed.place, "exclude", number), each) for number, each in own),
+        ]
     return [
         ((*placed.place, "cases", number, "when"), case.when) for number, case in enumerate(entry.cases or [])
     ]
@@ -126,7 +155,7 @@ def _parsed(
             kind, got = each["type"], each["input"]
             expected = EXPECTED.get(kind) or each["msg"].replace("Input should be ", "").replace(
                 "String should ", "to "
-            )
+            ).removeprefix("Value error, ")
             if kind in ("missing", "extra_forbidden"):
                 expected, got = f"{expected} ({steps[-1]})", None if kind == "missing" else steps[-1]
             elif steps:
@@ -206,15 +235,14 @@ def _check_rules(rules: Rules, problems: Problems) -> None:
         for field, code in others:
             if code is not None and (code not in known.tags or code == tag.code):
                 problems.add(each.source, (*each.place, field), each.what, "the code of another tag", code)
-    for each in (*rules.tags, *rules.segments):
+    for each in (*rules.tags, *rules.segments, *rules.exclusions):
         for place, condition in conditions_of(each):
             check_condition(condition, known, Where(each.source, each.what, place, problems))
 
 
 def _check_cycles(rules: Rules, problems: Problems) -> None:
     """A rule that leans on itself, by whatever way, has no verdict."""
-    entries = {("tag", each.entry.code): each for each in rules.tags}
-    entries |= {("segment", each.entry.code): each for each in rules.segments}
+    entries = rules.by_key
     leaning = {
         key: {other for _, condition in conditions_of(each) for other in leans_on(condition)}
         for key, each in entries.items()

@@ -80,17 +80,3 @@ class Tag(Entry):
     parent: Code | None = None
     exclusive_group: Code | None = None
     derived_from: list[Code] = []
-
-
-class Segment(Entry):
-    """One segment (人群) and where it goes."""
-
-    code: Code
-    name_zh: Text
-    description_zh: Text
-    owner: Text
-    version: Positive
-    destinations: list[Literal["wecom_tags", "file_export"]]
-    tag_name: Text
-    holdout_ratio: Annotated[float, Field(ge=0, lt=1, strict=True)]
-    when: Any

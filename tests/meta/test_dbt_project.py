@@ -12,6 +12,7 @@ import pytest
 from common.settings import DBT_PROJECT_DIR
 from orchestration.rules.compiled import generated, generated_path, sources_digest
 from orchestration.rules.load import load_rules
+from orchestration.rules.segment_models import FOLDER, segment_models
 from tests.exactness.dbt_home import DbtHome
 
 PUBLIC_SCHEMAS = ("marts", "activation")
@@ -141,9 +142,12 @@ def test_dbt_unit_tests__all_pass(home: DbtHome) -> None:
 def test_compiled_rules__are_those_of_the_files() -> None:
     """Else a plain `dbt build` refuses to run, and reviewers see another rule than the one that counts."""
     text = generated(load_rules(DBT_PROJECT_DIR), sources_digest(DBT_PROJECT_DIR))
-    assert generated_path().read_text(encoding="utf-8") == text, (
-        "run `siyu rules compile` and commit what it wrote"
-    )
+    advice = "run `siyu rules compile` and commit what it wrote"
+    assert generated_path().read_text(encoding="utf-8") == text, advice
+    models = {
+        path.name: path.read_text(encoding="utf-8") for path in (DBT_PROJECT_DIR / FOLDER).glob("seg_*")
+    }
+    assert models == segment_models(load_rules(DBT_PROJECT_DIR)), advice
 
 
 def test_run__refuses_rules_that_are_not_compiled(home: DbtHome, tmp_path: Path) -> None:

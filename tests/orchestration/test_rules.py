@@ -32,6 +32,7 @@ SEGMENT = """\
   name_zh: 全部
   description_zh: 定义。
   owner: data
+  purpose: 测试
   version: 1
   destinations: [file_export]
   tag_name: 全部
@@ -69,7 +70,7 @@ def problems(project: Path) -> list[str]:
     ("when", "said"),
     [
         ("{feature: orders_31d_count, op: '=', value: 1}", "tag mine: expected one of the features "),
-        ("{feature: order_count, window: 31, op: '=', value: 1}", "one of the windows 30, 90, 365"),
+        ("{feature: order_count, window: 31, op: '=', value: 1}", "one of the windows 30, 90, 335, 365"),
         ("{feature: city, window: 30, op: '=', value: 杭州}", "one of the measures "),
         (
             "{feature: order_count, op: '~', value: 1}",

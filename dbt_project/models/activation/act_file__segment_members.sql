@@ -11,4 +11,4 @@ from {{ ref('segment_members') }} as members
 inner join {{ ref('segments') }} as segments on segments.segment_code = members.segment_code
 inner join {{ ref('dim_customers') }} as customers on customers.customer_id = members.customer_id
 inner join {{ ref('member_tiers') }} as tiers on tiers.customer_id = members.customer_id
-where not members.is_holdout and segments.destinations like '%file_export%'
+where members.is_treated and segments.destinations like '%file_export%'

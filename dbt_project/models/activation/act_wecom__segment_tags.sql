@@ -1,5 +1,5 @@
 -- A tag belongs to a (staff, customer) relation, so every active relation of a member carries it: tag all,
--- message through one. The holdout is left out.
+-- message through one. Who is held out, or treated in another segment, is left out.
 select
     segments.segment_code,
     segments.tag_group_name,
@@ -10,4 +10,4 @@ select
 from {{ ref('segment_members') }} as members
 inner join {{ ref('segments') }} as segments on segments.segment_code = members.segment_code
 inner join {{ ref('fct_wecom_relations') }} as relations on relations.customer_id = members.customer_id
-where not members.is_holdout and relations.is_active and segments.destinations like '%wecom_tags%'
+where members.is_treated and relations.is_active and segments.destinations like '%wecom_tags%'

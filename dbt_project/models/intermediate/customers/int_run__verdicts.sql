@@ -26,8 +26,12 @@ layer_{{ loop.index }} as (
 
 select
     customer_id,
-    change_day
+    change_day,
+    is_newest
     {%- for column in columns %},
     {{ column }}
+    {%- endfor %}
+    {%- for segment in segment_definitions() %},
+    {{ rule_column('failed', segment.code) }} = 0 as {{ rule_column('seg', segment.code) }}
     {%- endfor %}
 from layer_{{ layers | length }}

@@ -4,13 +4,17 @@
 ) }}
 -- depends_on: {{ ref('int_run__touched_customers') }}
 
-{{ verdict_changes('seg_', segment_definitions()) }}
+{{ segment_stays() }}
 
 select
-    customer_id,
-    code as segment_code,
-    {{ date_of_day_number('change_day') }} as entered_date,
-    {{ date_of_day_number('next_change_day') }} as left_date,
-    rule_version
-from intervals
-where verdict
+    stays.customer_id,
+    stays.segment_code,
+    {{ date_of_day_number('stays.change_day') }} as entered_date,
+    {{ date_of_day_number('stays.left_day') }} as left_date,
+    steps.step_kind as exit_reason,
+    cast(stays.exit_step as integer) as exit_step_no,
+    stays.rule_version
+from stays
+left join {{ ref('int_segments__steps') }} as steps
+    on steps.segment_code = stays.segment_code and steps.step_no = stays.exit_step
+where stays.failed_step = 0

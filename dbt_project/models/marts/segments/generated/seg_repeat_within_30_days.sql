@@ -1,3 +1,4 @@
+-- Generated from rules/segments.yml by `siyu rules compile`.
 {{ config(materialized='view') }}
 
 {{ segment_model('repeat_within_30_days') }}
