@@ -107,7 +107,7 @@
 
 {#- What the answers depend on besides the data: rules, policy, business time zone and the SQL itself. -#}
 {% macro config_hash() %}
-    {% set parts = [business_timezone(), var('windows'), var('tags'), var('segments'), var('member_tiers'), var('member_tier_rules'),
+    {% set parts = [business_timezone(), var('windows'), var('tags'), var('segments'), var('member_tiers'), var('member_tier_rules'), var('points_rules'), var('retention'), var('repurchase_days'), var('lifecycle_matrix'),
                     var('identity_types'), var('golden_record'), var('noise_rules'), var('noise_identifiers'), var('identity_sources'), var('identity_blocked_values'), var('wecom_tag_group')] %}
     {% for node in graph.nodes.values() | sort(attribute='unique_id') if node.resource_type == 'model' %}
         {#- A table made before its constraints were declared would never get them. -#}
