@@ -1,4 +1,4 @@
-"""Tiers worked out the slow way, for the tests: one customer, one day after the other, in plain Python."""
+"""Tiers and points worked out the slow way, for the tests: one customer, one day after the other, in plain Python."""
 
 from __future__ import annotations
 
@@ -65,3 +65,84 @@ def walk_days(policy: DayWalk, qualified: dict[int, int], as_of_day: int) -> lis
         else:
             review = policy.review_after(day) if rank > 1 else None
     return decisions
+
+
+@dataclass
+class Lot:
+    """What one order earns, and what is left of that."""
+
+    day: dt.date
+    expires: dt.date
+    amount_fen: int
+    percent: int
+    refunds: list[tuple[dt.date, int]]
+    left: int = 0
+
+    def points_after(self, refunded_fen: int, fen_per_point: int) -> int:
+        amount = max(0, min(self.amount_fen - refunded_fen, self.amount_fen))
+        return amount * self.percent // (fen_per_point * 100)
+
+
+# What happens first on a day: points are gone in the morning.
+EXPIRE, EARN, CLAW_BACK, SPEND = range(4)
+
+
+def walk_points(
+    lots: list[Lot], spends: list[tuple[dt.date, int]], as_of: dt.date, fen_per_point: int
+) -> dict[tuple[dt.date, str], int]:
+    """Points by day and kind. Lots lie in a queue; what is taken and not there is a debt that the next lots pay."""
+    events: list[tuple[dt.date, int, Lot | None, int]] = [
+        (day, SPEND, None, points) for day, points in spends
+    ]
+    for lot in lots:
+        events += _events_of(lot, fen_per_point)
+    entries: dict[tuple[dt.date, str], int] = {}
+    queue: list[Lot] = []
+    debt = 0
+
+    def take(points: int) -> int:
+        """From the lots that expire first; returns what was not there."""
+        for lot in sorted(queue, key=lambda each: each.expires):
+            taken = min(points, lot.left)
+            lot.left -= taken
+            points -= taken
+        return points
+
+    def enter(day: dt.date, kind: str, points: int) -> None:
+        if points:
+            entries[day, kind] = entries.get((day, kind), 0) + points
+
+    for day, what, lot, points in sorted(events, key=lambda each: each[:2]):
+        if day > as_of:
+            break
+        if lot is None:
+            enter(day, "spend", -points)
+            debt += take(points)
+        elif what == EXPIRE:
+            enter(day, "expire", -lot.left)
+            lot.left = 0
+        elif what == EARN:
+            enter(day, "earn", points)
+            lot.left = points
+            queue.append(lot)
+            debt = take(debt)
+        else:
+            enter(day, "claw_back", -points)
+            own = min(points, lot.left)
+            lot.left -= own
+            debt += take(points - own)
+    return entries
+
+
+def _events_of(lot: Lot, fen_per_point: int) -> list[tuple[dt.date, int, Lot | None, int]]:
+    events: list[tuple[dt.date, int, Lot | None, int]] = [
+        (lot.day, EARN, lot, lot.points_after(0, fen_per_point)),
+        (lot.expires, EXPIRE, lot, 0),
+    ]
+    refunded = 0
+    for day, fen in lot.refunds:
+        lost = lot.points_after(refunded, fen_per_point) - lot.points_after(refunded + fen, fen_per_point)
+        refunded += fen
+        if max(day, lot.day) < lot.expires:
+            events.append((max(day, lot.day), CLAW_BACK, lot, lost))
+    return events

@@ -87,6 +87,32 @@ def one_of_everything(seed: int, repeats: int = 15) -> Step:
     return Step(as_of=DAY_ZERO + dt.timedelta(days=100), loads=world.deliver())
 
 
+def random_history(seed: int, kinds: tuple[str, ...] = KINDS, runs: int = 4, events: int = 110) -> list[Step]:
+    """One history that is always the same and always full: for proofs that can afford only a few."""
+    chance = random.Random(seed)
+    day, steps = chance.randint(20, 60), []
+    for _ in range(runs):
+        steps.append(Step(as_of=DAY_ZERO + dt.timedelta(days=day)))
+        day += chance.choice([0, 1, 7, 29, 31, 45])
+    heard = [
+        Happening(
+            chance.choice(kinds),
+            chance.randrange(PEOPLE),
+            chance.randint(0, MAX_EVENT_DAY),
+            chance.randrange(runs),
+            chance.randint(-2, 400),
+            chance.randrange(PEOPLE),
+        )
+        for _ in range(events)
+    ]
+    world = _World()
+    for number, step in enumerate(steps):
+        for event in (each for each in heard if each.heard == number):
+            world.hear(event)
+        step.loads = world.deliver()
+    return steps
+
+
 @st.composite
 def histories(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS, fewest: int = 5) -> list[Step]:
     """A strategy of whole histories: 2 to 5 runs, with jumps that let windows of 30 and 90 days run out."""
@@ -193,7 +219,10 @@ class _World:
             "create_time": _seconds(event.day),
             "is_present": event.size % 7 == 0,
             "order_detail": {
-                "price_info": {"order_price": abs(event.size) * 1000},
+                "price_info": {
+                    "order_price": abs(event.size) * 1000,
+                    **({"deduction_price": abs(event.size) * 7} if event.size % 5 == 0 else {}),
+                },
                 "pay_info": {} if event.size % 6 == 5 else {"pay_time": _seconds(event.day) + 60},
                 "ext_info": {"live_id": "live1"} if event.size % 3 == 0 else {},
                 "product_infos": [{"sku_id": "s1", "sku_cnt": 1, "real_price": abs(event.size) * 1000}],

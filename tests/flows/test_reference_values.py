@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from common.settings import PROJECT_ROOT, Settings
 from ingestion import complete_journey
 from ingestion.files import arrive_file
 from tests.exactness.dbt_home import DbtHome
+from tests.flows import pandas_cohorts
 
 DATA = PROJECT_ROOT / "tests" / "data"
 
@@ -58,6 +60,40 @@ def test_cdnow__cohort_matrix(cdnow: DbtHome) -> None:
     assert matrix_of(cdnow) == reference_matrix("cdnow_sample_cohort_matrix.csv")
 
 
+def test_cdnow__in_pandas(cdnow: DbtHome) -> None:
+    cdnow.run("1998-06-30")
+    agree_with_pandas(cdnow, pandas_cohorts.cdnow_orders(DATA / "cdnow_sample.csv"), "1998-06-30")
+
+
+def agree_with_pandas(home: DbtHome, orders: Any, as_of: str) -> None:
+    """Every figure of cohorts and repurchase that the data set can show."""
+    first = pandas_cohorts.firsts(orders)
+    for unit, most in (("day", 30), ("week", 53), ("month", None)):
+        rows = home.query(
+            "select cohort_date, period_index, cohort_size, active_customers, order_count, net_fen, cumulative_net_fen "
+            "from marts.cohort_retention where cohort_kind = 'first_order' and split_by = 'all' "
+            f"and period_unit = '{unit}'"
+        )
+        ours = {(row[0], row[1]): row[2:] for row in rows}
+        assert len(ours) == len(rows)
+        assert ours == pandas_cohorts.retention(first, orders, as_of, unit, most)
+    rates = home.query(
+        "select within_days, customer_count, repurchased_count from marts.agg_repurchase_rates "
+        "where cohort_month is null"
+    )
+    assert {row[0] for row in rates} == {30, 60, 90, 180, 365}
+    assert {row[0]: row[1:] for row in rates} == {
+        row[0]: pandas_cohorts.repurchase(orders, as_of, row[0]) for row in rates
+    }
+    gaps = home.query("select interval_days, interval_count from marts.agg_repurchase_intervals")
+    assert dict(gaps) == pandas_cohorts.intervals(orders)
+    months = home.query(
+        "select order_month, new_customer_count, returning_customer_count, new_net_fen, returning_net_fen "
+        "from marts.agg_buyers_monthly"
+    )
+    assert {row[0]: row[1:] for row in months} == pandas_cohorts.new_and_returning(orders)
+
+
 def test_cdnow__rfm(cdnow: DbtHome) -> None:
     cdnow.run("1998-07-01")
     rows = cdnow.query(
@@ -96,6 +132,25 @@ def odd_households(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
 
 def test_complete_journey__cohort_matrix(odd_households: DbtHome) -> None:
     assert matrix_of(odd_households) == reference_matrix("cj_dev_half_cohort_matrix.csv")
+
+
+def test_complete_journey__in_pandas(odd_households: DbtHome) -> None:
+    orders = pandas_cohorts.complete_journey_orders(complete_journey.data_dir())
+    agree_with_pandas(odd_households, orders, "2017-12-31")
+    first = pandas_cohorts.firsts(orders)
+    rows = odd_households.query(
+        "select split_value, cohort_date, period_index, cohort_size, active_customers, order_count, net_fen, "
+        "cumulative_net_fen from marts.cohort_retention where cohort_kind = 'first_order' and split_by = 'category' "
+        "and period_unit = 'month'"
+    )
+    ours = {row[:3]: row[3:] for row in rows}
+    assert len(ours) == len(rows)
+    assert ours == {
+        (category, *cell): figures
+        for category, part in first.groupby("category")
+        for cell, figures in pandas_cohorts.retention(part, orders, "2017-12-31", "month", None).items()
+    }
+    assert len({row[0] for row in rows}) > 20
 
 
 def test_complete_journey__tiers(odd_households: DbtHome) -> None:

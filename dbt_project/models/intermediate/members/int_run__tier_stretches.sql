@@ -111,7 +111,7 @@ told as (
     from compared
     where
         not (
-            reason_code = 'granted' and reason_before = 'granted' and tier_rank = rank_before
+            reason_code = 'granted' and coalesce(reason_before, 'none') = 'granted' and tier_rank = rank_before
             and grant_reason = grant_reason_before
         )
         and not (reason_code = 'grant_ended' and reason_before <> 'granted')

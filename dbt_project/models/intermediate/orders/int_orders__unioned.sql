@@ -14,6 +14,7 @@ with from_files as (
         status,
         amount_fen,
         refunded_fen,
+        cast(0 as bigint) as deduction_fen,
         item_count,
         status in ('paid', 'completed', 'refunded') as is_valid,
         false as is_gift,
@@ -50,6 +51,7 @@ shop as (
         end as status,
         amount_fen,
         cast(0 as bigint) as refunded_fen,
+        deduction_fen,
         cast(null as bigint) as item_count,
         -- Paid is what has a pay time: an unknown status code must not hide revenue.
         paid_at is not null and coalesce(status_code, 0) <> 250 as is_valid,

@@ -1,7 +1,8 @@
 {{ config(materialized='table') }}
 
 -- Whose answers may differ from the previous run's: she is in a record that was loaded since, her identity moved,
--- a day came (or left a window) that one of her events lies on, or the day on which time alone may change her tier.
+-- a day came (or left a window) that one of her events lies on, or the day on which time alone may change her tier or
+-- her points.
 with clock as (
 
     select * from {{ ref('int_run__clock') }}
@@ -68,5 +69,11 @@ union
 select customer_id
 from (
     {{ select_from_before('member_tiers', {'customer_id': 'varchar', 'next_check_date': 'date'}, schema='marts') }}
-) as checked_later
-where next_check_date <= (select as_of from {{ ref('int_run__clock') }})
+) as tiers_before
+where next_check_date <= (select as_of from clock)
+union
+select customer_id
+from (
+    {{ select_from_before('points_balance', {'customer_id': 'varchar', 'next_expiry_date': 'date'}, schema='marts') }}
+) as balances_before
+where next_expiry_date <= (select as_of from clock)

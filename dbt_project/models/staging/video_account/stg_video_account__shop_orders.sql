@@ -19,6 +19,7 @@ select
 
     -- numerics
     {{ json_bigint('payload', '$.order_detail.price_info.order_price') }} as amount_fen,
+    coalesce({{ json_bigint('payload', '$.order_detail.price_info.deduction_price') }}, 0) as deduction_fen,
 
     -- booleans
     coalesce({{ json_text('payload', '$.is_present') }} = 'true', false) as is_gift,
