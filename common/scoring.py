@@ -33,15 +33,17 @@ UNIT_DAYS = 7.0
 # Later digits differ between processors and say nothing.
 DIGITS = 6
 
-# What the trees see of everybody. A version keeps the list it learned with.
+# What the trees see of everybody; a version keeps the list it learned with. Rates, shares and windows of at most 90
+# days: totals grow with the age of the shop, so they would drift although customers stay the same.
 FEATURES = (
-    "repeat_count", "recency_days", "age_days", "since_last_days", "order_count", "paid_fen", "repeat_paid_fen",
-    "orders_30d_count", "paid_30d_fen", "orders_90d_count", "paid_90d_fen", "orders_365d_count", "paid_365d_fen",
-    "item_count", "live_order_count", "channel_count", "refund_count", "refunds_90d_count", "refunded_fen",
-    "coupon_use_count", "coupon_uses_90d_count", "contact_add_count", "contact_adds_90d_count", "group_join_count",
-    "group_joins_90d_count", "official_follow_count", "message_count", "messages_90d_count",
-    "moment_interaction_count", "moment_interactions_90d_count", "active_contact_count",
+    "since_last_days", "young_days", "few_repeats", "orders_per_30_days", "mean_paid_fen", "mean_gap_days",
+    "gaps_since_last", "orders_30d_count", "paid_30d_fen", "orders_90d_count", "paid_90d_fen", "items_per_order",
+    "live_share", "refund_share", "refunded_share", "channel_count", "refunds_90d_count", "coupon_uses_90d_count",
+    "contact_adds_90d_count", "group_joins_90d_count", "messages_90d_count", "moment_interactions_90d_count",
+    "active_contact_count", "official_follow_count",
 )  # fmt: skip
+_YOUNG_DAYS = 90.0
+_FEW = 5.0
 
 SCORES = pa.schema(
     [
@@ -91,7 +93,7 @@ class Scorer:
         return pa.Table.from_batches(scored, SCORES)
 
     def _score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        columns = columns_of(batch)
+        columns = columns_of(batch, len(self.classes))
         nothing = np.full(batch.num_rows, np.nan)
         said: dict[str, Any] = {name: nothing for name in SCORES.names[2:-1]}
         said["next_category_value"] = pa.nulls(batch.num_rows, pa.string())
@@ -145,15 +147,46 @@ def habit_columns(count: int) -> list[tuple[str, str]]:
     return [(f"class_{number}_order_count", f"class_{number}_since_last_days") for number in range(count)]
 
 
-def columns_of(batch: pa.RecordBatch | pa.Table) -> dict[str, npt.NDArray[Any]]:
-    """Return the numeric columns as arrays; nulls are NaN."""
-    return {
+def habit_features(count: int) -> list[str]:
+    """Return what the trees see of each class: its share of the orders, and days since, by its position."""
+    return [
+        name for number in range(count) for name in (f"class_{number}_share", f"class_{number}_recent_days")
+    ]
+
+
+def columns_of(batch: pa.RecordBatch | pa.Table, class_count: int = 0) -> dict[str, npt.NDArray[Any]]:
+    """Return the numeric columns as arrays (nulls are NaN), and the features that follow from them."""
+    columns = {
         name: batch.column(name).to_numpy(zero_copy_only=False)
         if isinstance(batch, pa.RecordBatch)
         else batch.column(name).to_numpy()
         for name, kind in zip(batch.schema.names, batch.schema.types, strict=True)
         if pa.types.is_integer(kind) or pa.types.is_floating(kind)
     }
+    return columns | _derived(columns, class_count)
+
+
+def _derived(columns: Columns, class_count: int) -> dict[str, Floats]:
+    orders, repeats = columns["order_count"].astype(float), columns["repeat_count"].astype(float)
+    age, paid = columns["age_days"].astype(float), columns["paid_fen"].astype(float)
+    # Who bought on one day has no gap between purchases.
+    gap = np.divide(columns["recency_days"], repeats, out=np.full(len(orders), np.nan), where=repeats > 0)
+    derived = {
+        "young_days": np.minimum(age, _YOUNG_DAYS),
+        "few_repeats": np.minimum(repeats, _FEW),
+        "orders_per_30_days": orders / np.maximum(age, 30) * 30,
+        "mean_paid_fen": paid / orders,
+        "mean_gap_days": gap,
+        "gaps_since_last": columns["since_last_days"] / gap,
+        "items_per_order": columns["item_count"] / orders,
+        "live_share": columns["live_order_count"] / orders,
+        "refund_share": columns["refund_count"] / orders,
+        "refunded_share": columns["refunded_fen"] / np.maximum(paid, 1),
+    }
+    for number, (count, days) in enumerate(habit_columns(class_count)):
+        derived[f"class_{number}_share"] = np.nan_to_num(columns[count].astype(float)) / orders
+        derived[f"class_{number}_recent_days"] = np.minimum(columns[days].astype(float), _YOUNG_DAYS)
+    return derived
 
 
 def matrix(columns: Columns, features: tuple[str, ...]) -> Floats:

@@ -9,6 +9,7 @@ import dagster as dg
 
 from common.settings import Settings
 from common.streams import CHANNELS, STREAMS
+from orchestration.assets.prediction import MODELS_KEY
 from orchestration.assets.warehouse import OP_NAME
 
 JOB_NAME = "daily"
@@ -42,7 +43,8 @@ def daily_job(settings: Settings) -> Any:
     Every asset of a run writes a handful of events: a shop with file orders alone does not pay for WeChat.
     """
     unused = set(CHANNELS) - set(channels_in_use(settings))
-    selection: dg.AssetSelection = dg.AssetSelection.all()
+    # Training is a job of its own, now and then.
+    selection: dg.AssetSelection = dg.AssetSelection.all() - dg.AssetSelection.assets(MODELS_KEY)
     if unused:
         selection = selection - dg.AssetSelection.groups(*sorted(unused))
     return dg.define_asset_job(

@@ -7,6 +7,7 @@ import dagster as dg
 from common.settings import Settings, load_settings
 from orchestration.assets.activate import activation_assets
 from orchestration.assets.ingest import identity_specs, ingest_assets, quarantine_spec
+from orchestration.assets.prediction import prediction_asset, training_automation
 from orchestration.assets.published import published_asset
 from orchestration.assets.warehouse import table_keys, warehouse_assets
 from orchestration.automation import automation
@@ -22,17 +23,19 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     segments = declared_segments()
     job = daily_job(settings)
     schedules, sensors = automation(settings, job)
+    training_job, training_schedule = training_automation(settings)
     return dg.Definitions(
         assets=[
             quarantine_spec(),
             *identity_specs(),
+            prediction_asset(settings),
             *ingest_assets(settings, daily_partitions(settings)),
             warehouse_assets(settings, manifest),
             *activation_assets(settings, segments),
             published_asset(settings, manifest, segments, table_keys(manifest)),
         ],
-        jobs=[job],
-        schedules=schedules,
+        jobs=[job, training_job],
+        schedules=[*schedules, training_schedule],
         sensors=sensors,
         executor=dg.in_process_executor,
         loggers={"progress": progress_logger, "console": dg.colored_console_logger},

@@ -18,7 +18,7 @@ from common.scoring import (
     NEXT_CATEGORY,
     REPURCHASE,
     REPURCHASE_DAYS,
-    habit_columns,
+    habit_features,
     matrix,
     population,
 )
@@ -94,7 +94,7 @@ def try_category(trial: Trial) -> Version:
     train = [_with_class(trial.snapshots.look(day, CATEGORY_DAYS, classes), classes) for day in trained_on]
     test = [_with_class(trial.snapshots.look(day, CATEGORY_DAYS, classes), classes) for day in tested_on]
     _need_looks(trial, train, test)
-    features = (*FEATURES, *(name for pair in habit_columns(len(classes)) for name in pair))
+    features = (*FEATURES, *habit_features(len(classes)))
     columns, test_columns = _together(train), _together(test)
     labels, test_labels = _class_labels(train, classes), _class_labels(test, classes)
     if len(test_labels) < FEWEST:

@@ -110,7 +110,7 @@ class Snapshots:
                     most=MOST_CUSTOMERS,
                 )
             ).to_arrow_table()
-        return _look_of(day, rows)
+        return _look_of(day, rows, len(classes))
 
     def class_counts(self, days: Sequence[dt.date], horizon_days: int) -> dict[str, int]:
         """Return how often each category came next, over looks from these days, most often first."""
@@ -133,9 +133,9 @@ class Snapshots:
         return np.where(counts.max(axis=1) > 0, counts.argmax(axis=1), -1)
 
 
-def _look_of(day: dt.date, rows: pa.Table) -> Look:
+def _look_of(day: dt.date, rows: pa.Table, class_count: int) -> Look:
     after = {name: rows.column(name) for name in ("days_after", "paid_after", "category_after")}
-    columns = columns_of(rows.drop_columns(list(after)))
+    columns = columns_of(rows.drop_columns(list(after)), class_count)
     return Look(
         day,
         columns,

@@ -103,3 +103,20 @@ from read_parquet($glob, hive_partitioning = true, hive_types_autocast = false, 
 where is_promoted and trained_as_of <= $as_of and load_id <= $known
 qualify row_number() over (partition by model_code order by load_id desc, file_row_number desc) = 1
 """
+
+
+def listed(lake: Lake, most: int) -> list[dict[str, Any]]:
+    """Return the versions of the lake without their parameters, the newest first."""
+    with connect() as db:
+        found = db.execute(_LISTED, {"glob": lake.glob(PREDICTION_MODELS), "most": most})
+        names = [each[0] for each in found.description or []]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+_LISTED = """
+select * exclude (parameters)
+from read_parquet($glob, hive_partitioning = true, hive_types_autocast = false, union_by_name = true,
+                  file_row_number = true)
+order by load_id desc, file_row_number
+limit $most
+"""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from common.boosting import learn
 from common.clock import UTC
 from common.lake import Lake, LoadReport, load_id_of
-from common.scoring import FEATURES, habit_columns
+from common.scoring import FEATURES, habit_features
 from common.streams import STREAMS
 from tests.exactness.dbt_home import DbtHome, differing_rows
 from tests.exactness.histories import Step, deliver, histories, one_of_everything
@@ -38,7 +38,7 @@ def boosters() -> dict[str, str]:
     rows = np.round(chance.exponential(50, (600, len(FEATURES) + 4)))
     labels = (rows.sum(axis=1) > np.median(rows.sum(axis=1))).astype(np.int64)
     yes_no = learn(rows[:, :-4], labels, FEATURES, rounds=20)
-    names = (*FEATURES, *(name for pair in habit_columns(2) for name in pair))
+    names = (*FEATURES, *habit_features(2))
     category = learn(rows, labels, names, CLASSES, rounds=20)
     return {
         "repurchase_30d": json.dumps(yes_no.as_json()),
