@@ -99,6 +99,23 @@ def status() -> None:
 
 
 @app.command()
+def report(
+    open_path: Annotated[
+        bool, typer.Option("--open-path", help="Only print where the page is, as it is: open it with that.")
+    ] = False,
+) -> None:
+    """Make the report page anew from the published copy, and print where it is."""
+    from orchestration.report.page import rebuild_report
+
+    settings = settings_or_refuse()
+    try:
+        path = rebuild_report(settings, as_it_is=open_path)
+    except expected_errors() as error:
+        refuse(error)
+    typer.echo(path)
+
+
+@app.command()
 def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000) -> None:
     """Open the Dagster UI of this home on http://127.0.0.1:PORT."""
     from orchestration.serve import serve_ui

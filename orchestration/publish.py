@@ -2,7 +2,8 @@
 
 ``<home>/published/<run id>/`` holds a Parquet file per public table, one DuckDB file with all of them, and
 ``manifest.json``. The link ``current`` is moved last, in one step. A reader that wants several tables of the
-same run resolves ``current`` once and stays in that folder.
+same run resolves ``current`` once and stays in that folder. What is made from a copy (the report page) is written
+beside its tables before ``current`` moves; ``report.html`` in the root leads to that of the current copy.
 
 A table that is the same as in the last copy is linked, not written again: an ordinary day changes few of
 them.
@@ -16,7 +17,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -33,11 +34,13 @@ from orchestration.project import PublicTable
 KEEP_COPIES = 3
 KEEP_SECONDS = 3600.0
 DATABASE = "siyu.duckdb"
+REPORT = "report.html"
 FORMAT = 1
 
 _DIGEST = "select count(*), coalesce(sum(hash(t)), 0)::varchar from ({}) as t"
 
 Schema = list[tuple[str, str]]
+Finish = Callable[[Path, Path | None], None]
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,12 @@ def publish(
     run_id: str,
     held_segments: Iterable[str] = (),
     extra: Mapping[str, pa.Table] | None = None,
+    finish: Finish | None = None,
 ) -> Manifest:
     """Write a new copy of the public tables (and of the ``extra`` ones) and make it the current one.
 
     Of a held segment the members of the last copy stay. Nothing changes for readers until all is on disk.
+    ``finish`` is called with the folder of the whole copy and that of the last one (or None), and may add files.
 
     Raises:
         FileNotFoundError: there is no warehouse.
@@ -103,6 +108,8 @@ def publish(
         tables=entries,
     )
     (scratch / "manifest.json").write_text(json.dumps(asdict(manifest), ensure_ascii=False, indent=1))
+    if finish is not None:
+        finish(scratch, before.folder if before else None)
     _sync(scratch)
     target = _free_name(root, run_id)
     scratch.rename(target)
@@ -271,11 +278,23 @@ def _free_name(root: Path, run_id: str) -> Path:
 
 
 def _point_current_at(root: Path, target: Path) -> None:
-    link = root / f".current-{os.getpid()}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(target.name)
-    os.replace(link, root / "current")
+    _link(root, "current", target.name)
+    if (target / REPORT).exists():
+        link_report(root)
     fsync(root)
+
+
+def link_report(root: Path) -> None:
+    """Lead ``report.html`` of the root to that of the current copy: through ``current``, so both move in one step."""
+    if not (root / REPORT).is_symlink():
+        _link(root, REPORT, f"current/{REPORT}")
+
+
+def _link(root: Path, name: str, target: str) -> None:
+    link = root / f".{name}-{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+    os.replace(link, root / name)
 
 
 def _prune(root: Path) -> None:
@@ -300,8 +319,9 @@ def _sweep(root: Path) -> None:
     """Remove what killed runs left: copies that were never finished."""
     for path in root.glob(".new-*"):
         shutil.rmtree(path, ignore_errors=True)
-    for path in root.glob(".current-*"):
-        path.unlink(missing_ok=True)
+    for pattern in (".current-*", f".{REPORT}-*"):
+        for path in root.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def _open_files() -> set[str]:

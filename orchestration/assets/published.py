@@ -10,7 +10,8 @@ from orchestration.assets.checks import PAYLOAD
 from orchestration.assets.ingest import WAIT_FOR_OTHER_RUN_SECONDS
 from orchestration.home import claim
 from orchestration.project import SegmentSpec, public_tables
-from orchestration.publish import publish
+from orchestration.publish import REPORT, publish
+from orchestration.report.gate import gate_tables
 
 PUBLISHED_KEY = dg.AssetKey(["published", "current"])
 
@@ -38,24 +39,50 @@ def published_asset(
 
         claim(settings, wait_seconds=WAIT_FOR_OTHER_RUN_SECONDS)
         held = held_segments(context.instance, segments)
+        pages = _Pages(context.log)
         copy = publish(
             settings,
             public_tables(manifest),
             run_id=context.run_id,
             held_segments=held,
-            extra=ledger_tables(settings),
+            extra={**ledger_tables(settings), **gate_tables(settings)},
+            finish=pages.write,
         )
+        report = settings.published_dir / REPORT
         return dg.MaterializeResult(
             metadata={
                 "as_of": copy.as_of,
                 "known_at": copy.known_at,
                 "held_segments": copy.held,
                 "folder": dg.MetadataValue.path(str(settings.published_dir / "current")),
+                "report": dg.MetadataValue.url(report.as_uri()),
+                "report_path": dg.MetadataValue.path(str(report)),
+                "report_made": pages.said,
                 **{f"rows/{name}": entry.rows for name, entry in copy.tables.items()},
             }
         )
 
     return published
+
+
+class _Pages:
+    """Writes the report page beside a copy; a page that cannot be made does not hold the copy back."""
+
+    def __init__(self, log: dg.DagsterLogManager) -> None:
+        self._log = log
+        self.said = ""
+
+    def write(self, folder: Path, before: Path | None) -> None:
+        from orchestration.report.page import write_failure, write_report
+
+        try:
+            made = write_report(folder, before)
+        except Exception as error:
+            write_failure(folder, error)
+            self.said = f"failed: {type(error).__name__}: {error}"
+            self._log.warning(f"the report page could not be made: {error}")
+        else:
+            self.said = "made" if made else "linked: the last page shows the same"
 
 
 def held_segments(instance: dg.DagsterInstance, segments: list[SegmentSpec]) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common.settings import PROJECT_ROOT, Settings
 
-HEAVY = ("great_expectations", "pandas", "dlt", "scipy", "lightgbm", "matplotlib")
+HEAVY = ("great_expectations", "pandas", "dlt", "scipy", "lightgbm", "matplotlib", "plotly")
 
 
 def test_definitions__load_without_heavy_imports() -> None:
