@@ -190,6 +190,7 @@ def segments_planned(db: sa.Connection, destination: str) -> list[Segment]:
     table = ledger.plans
     query = sa.select(table.c.segment).where(table.c.destination == destination).order_by(table.c.created_at)
     found: dict[str, dict[str, Any]] = {}
+    kept: dict[str, Any]
     for kept in db.execute(query).scalars():
         found[str(sorted(kept.items()))] = kept
     return [Segment(**{**kept, "destinations": tuple(kept["destinations"])}) for kept in found.values()]

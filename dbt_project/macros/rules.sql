@@ -104,8 +104,8 @@
     {% for field in ['name_zh', 'description_zh', 'owner', 'version', 'destinations', 'tag_name', 'holdout_ratio', 'when'] if field not in segment %}
         {% do rule_error(where, 'a field ' ~ field, segment) %}
     {% endfor %}
-    {% for destination in segment.destinations if destination not in ['wecom_tags', 'file_export'] %}
-        {% do rule_error(where ~ '.destinations', 'wecom_tags or file_export', destination) %}
+    {% for destination in segment.destinations if destination not in ['wecom_tags', 'file_export', 'webhook', 'postgresql_table'] %}
+        {% do rule_error(where ~ '.destinations', 'wecom_tags, file_export, webhook or postgresql_table', destination) %}
     {% endfor %}
     {% if segment.holdout_ratio is not number or segment.holdout_ratio < 0 or segment.holdout_ratio >= 1 %}
         {% do rule_error(where ~ '.holdout_ratio', 'a number from 0 to below 1', segment.holdout_ratio) %}

@@ -6,16 +6,12 @@ import datetime as dt
 import multiprocessing
 import os
 import signal
-import sys
 import threading
-from pathlib import Path
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "ingestion"))
 from servers import postgresql
 
 from activation import apply, log, plans, store
