@@ -193,6 +193,17 @@ class Order:
     plan_id: str
 
 
+@dataclass(frozen=True)
+class Observed:
+    """What a destination was seen to hold of one segment: content by row key.
+
+    ``foreign`` are things in places of ours that no segment ever asked for, with how often they are there.
+    """
+
+    rows: Mapping[str, str]
+    foreign: Mapping[str, int] = field(default_factory=dict)
+
+
 class Destination(Protocol):
     """Where a segment can be sent. Only ``prepare``, ``send`` and ``read_back`` reach outside."""
 
@@ -230,6 +241,12 @@ class Destination(Protocol):
 
     def read_back(self, order: Order, changes: Sequence[Change]) -> dict[str, ReadBack]:
         """Look at the destination and say of each change (by row key) whether it is in effect."""
+
+    def observe(self, segment: Segment, ours: Sequence[Segment]) -> Observed | None:
+        """Look at everything that is there of one segment; None when the destination cannot be asked.
+
+        ``ours`` are all segments that were ever planned for this destination.
+        """
 
     def close(self) -> None:
         """Let go of connections."""

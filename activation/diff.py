@@ -76,10 +76,7 @@ def compare(
     members_path = None
     if destination.needs_members:
         members_path = folder / "members.parquet"
-        db.execute(
-            "copy (select row_key, content from desired order by row_key) "
-            f"to '{_text(members_path)}' (format parquet, compression zstd)"  # noqa: S608
-        )
+        db.execute(f"copy ({_MEMBERS}) to '{_text(members_path)}' (format parquet, compression zstd)")
     counts = dict(db.execute("select action, count(*) from verdicts group by all").fetchall())
     sent = {each: int(counts.get(each.value, 0)) for each in (Action.ADD, Action.CHANGE, Action.REMOVE)}
     held_here = _one(db, "select count(*) from verdicts where action = 'held' and is_wanted")
@@ -150,12 +147,12 @@ where desired.h is null or known.h is null or desired.v <> known.v
 """  # noqa: S608
 
 _LOOKED_AT = f"""
+create or replace temp table looked_at as
+select h from differing union select hash(row_key) from open_intents;
 create or replace temp table wanted_here as
-select row_key, customer_id, content from desired
-where hash(row_key) in (select h from differing union all select hash(row_key) from open_intents);
+select row_key, customer_id, content from desired semi join looked_at on looked_at.h = hash(desired.row_key);
 create or replace temp table known_here as
-select row_key, customer_id, content from {STATE}
-where hash(row_key) in (select h from differing union all select hash(row_key) from open_intents)
+select row_key, customer_id, content from {STATE} semi join looked_at on looked_at.h = hash({STATE}.row_key)
 """  # noqa: S608
 
 # What is held says why; the first reason in this order is the one told.
@@ -205,8 +202,8 @@ create or replace temp table held_members as
 select members.customer_id, coalesce(excluded.reason, 'no_relation') as reason
 from members
 left join excluded on excluded.customer_id = members.customer_id
-where excluded.customer_id is not null
-    or hash(members.customer_id) not in (select hash(customer_id) from desired)
+anti join (select hash(customer_id) as h from desired) as reached
+    on reached.h = hash(members.customer_id) and excluded.customer_id is null
 """
 
 _ROWS = """
@@ -217,6 +214,8 @@ select 'held', customer_id, customer_id, null, null, reason from held_members
 ) as rows
 order by action = 'held', row_key, reason
 """
+
+_MEMBERS = "select row_key, content from desired order by row_key"
 
 _HASH = """
 with hashed as (

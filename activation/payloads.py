@@ -50,18 +50,21 @@ def _create_relations(db: duckdb.DuckDBPyConnection, segment_code: str, destinat
     # The code is letters, digits, _ and - here; a bound parameter would import pandas (0.5 s a run).
     of_segment = f"where segment_code = '{segment_code}'"
     members = f"from marts.segment_members {of_segment}"
-    db.execute(f"create or replace temp table members as select distinct customer_id {members}")
+    db.execute(f"create or replace temp view members as select customer_id {members}")
     db.execute(
         "create or replace temp table excluded as "
         f"select distinct customer_id, 'holdout' as reason {members} and is_holdout"
     )
-    key = f" || '{BAR}' || ".join(f"nullif({_cell(each)}, '')" for each in destination.key_columns)
+    key = f" || '{BAR}' || ".join(map(_cell, destination.key_columns))
     content = ", ".join(f"'{each}', {_quoted(each)}" for each in destination.value_columns)
+    some = db.execute("select 1 from excluded limit 1").fetchone()
+    allowed = (
+        "and not exists (from excluded where excluded.customer_id = payload.customer_id)" if some else ""
+    )
     db.execute(
         f"create or replace temp view desired as select {key} as row_key, customer_id, "  # noqa: S608
         f"json_object({content})::varchar as content "
-        f"from {destination.relation} as payload {of_segment} "
-        "and not exists (from excluded where excluded.customer_id = payload.customer_id)"
+        f"from {destination.relation} as payload {of_segment} {allowed}"
     )
     columns = [*destination.key_columns, *destination.checked_columns]
     of_payload = (

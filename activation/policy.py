@@ -39,6 +39,11 @@ class WecomTagsPolicy(_Strict):
     timeout_seconds: float = Field(gt=0)
 
 
+class WebhookPolicy(_Strict):
+    seconds_per_call: float = Field(gt=0)
+    timeout_seconds: float = Field(gt=0)
+
+
 class Policy(_Strict):
     auto_approve: AutoApprove
     brake: Brake
@@ -46,6 +51,7 @@ class Policy(_Strict):
     retry_ended_relation_after_days: int = Field(ge=0)
     give_up_after_days: int = Field(ge=1)
     wecom_tags: WecomTagsPolicy
+    webhook: WebhookPolicy
 
     def objection(self, *, adds: int, changes: int, removes: int, known: int) -> str | None:
         """Return why a plan of this size needs a person, None when it may pass by itself. Counts are rows."""

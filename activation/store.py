@@ -167,7 +167,7 @@ def write_receipts(
             for change, receipt in receipts
         ],
     )  # fmt: skip
-    _renew_state(db, plan, receipts, now)
+    _renew_state(db, plan, receipts)
     _renew_refusals(db, plan, receipts, now)
 
 
@@ -183,6 +183,52 @@ def forget_refusals(db: sa.Connection, segment_code: str, destination: str, row_
             ),
             [{"gone_key": key} for key in row_keys],
         )
+
+
+def segments_planned(db: sa.Connection, destination: str) -> list[Segment]:
+    """Return every declaration of a segment that was ever planned for a destination, oldest first."""
+    table = ledger.plans
+    query = sa.select(table.c.segment).where(table.c.destination == destination).order_by(table.c.created_at)
+    found: dict[str, dict[str, Any]] = {}
+    kept: dict[str, Any]
+    for kept in db.execute(query).scalars():
+        found[str(sorted(kept.items()))] = kept
+    return [Segment(**{**kept, "destinations": tuple(kept["destinations"])}) for kept in found.values()]
+
+
+def present_rows(db: sa.Connection, segment_code: str, destination: str) -> dict[str, tuple[str, str]]:
+    """Return what is known to be at a destination: (customer_id, content) by row key."""
+    table = ledger.destination_state
+    query = sa.select(table.c.row_key, table.c.customer_id, table.c.content).where(
+        table.c.segment_code == segment_code, table.c.destination == destination, sa.not_(table.c.is_gone)
+    )
+    return {key: (customer, content) for key, customer, content in db.execute(query).tuples()}
+
+
+def correct_state(
+    db: sa.Connection,
+    segment_code: str,
+    destination: str,
+    rows: Sequence[tuple[str, str, str, bool]],
+    *,
+    why: str,
+) -> None:
+    """Write what was seen at a destination: (row_key, customer_id, content, is_gone); ``why`` stands for a plan."""
+    if not rows:
+        return
+    now, version = utc_now(), _next_version(db, segment_code, destination)
+    _upsert(
+        db,
+        ledger.destination_state,
+        [
+            {
+                "segment_code": segment_code, "destination": destination, "row_key": key,
+                "customer_id": customer, "content": content, "is_gone": is_gone,
+                "plan_id": why, "since": now, "version": version,
+            }
+            for key, customer, content, is_gone in rows
+        ],
+    )  # fmt: skip
 
 
 def start_run(db: sa.Connection, run_id: str, plan: Plan, mode: str, started_at: dt.datetime) -> None:
@@ -206,31 +252,15 @@ def finish_run(
     )
 
 
-def _renew_state(
-    db: sa.Connection, plan: Plan, receipts: Sequence[tuple[Change, Receipt]], now: dt.datetime
-) -> None:
-    found = []
+def _renew_state(db: sa.Connection, plan: Plan, receipts: Sequence[tuple[Change, Receipt]]) -> None:
+    found: list[tuple[str, str, str, bool]] = []
     for change, receipt in receipts:
         ended = receipt.outcome == Outcome.REFUSED and receipt.code_class in ENDED_CLASSES
         # A row that was to be added and has no receiver was never there.
         if receipt.outcome == Outcome.SENT or (ended and change.action != Action.ADD):
             is_gone = ended or change.action == Action.REMOVE
             found.append((change.row_key, change.customer_id, change.content, is_gone))
-    if not found:
-        return
-    version = _next_version(db, plan.segment_code, plan.destination)
-    _upsert(
-        db,
-        ledger.destination_state,
-        [
-            {
-                "segment_code": plan.segment_code, "destination": plan.destination, "row_key": key,
-                "customer_id": customer, "content": content, "is_gone": is_gone,
-                "plan_id": plan.plan_id, "since": now, "version": version,
-            }
-            for key, customer, content, is_gone in found
-        ],
-    )  # fmt: skip
+    correct_state(db, plan.segment_code, plan.destination, found, why=plan.plan_id)
 
 
 def _renew_refusals(

@@ -37,7 +37,9 @@ def p7(rows: int, folder: Path, rounds: int) -> Measure:
             ours.append(time.perf_counter() - start)
             joined, left = draft.diff.counts["add"], draft.diff.counts["remove"]
         if not joined == left == rows * _CHANGED_PERCENT // 100:
-            raise AssertionError(f"expected {_CHANGED_PERCENT}% to join and to leave, got {joined} and {left}")
+            raise AssertionError(
+                f"expected {_CHANGED_PERCENT}% to join and to leave, got {joined} and {left}"
+            )
         print(f"  round {round_no + 1}: diff {ours[-1]:.2f} s, bare anti-join {bare[-1]:.2f} s", flush=True)
     seconds = statistics.median(ours)
     ratio = seconds / statistics.median(bare)
@@ -52,7 +54,10 @@ def _write_warehouse(settings: Settings, rows: int) -> None:
             f"create table marts.segments as select '{CODE}' as segment_code, 'P7' as name_zh, "
             f"'wecom_tags' as destinations, '{GROUP}' as tag_group_name, '{TAG}' as tag_name, 1 as rule_version"
         )
-        people = f"select i, 'c' || substr(md5(i::varchar), 1, 20) as customer_id from range({first}, {first + rows}) t(i)"
+        people = (
+            "select i, 'c' || substr(md5(i::varchar), 1, 20) as customer_id "
+            f"from range({first}, {first + rows}) t(i)"
+        )
         db.execute(
             f"create table marts.segment_members as select '{CODE}' as segment_code, customer_id, "
             f"false as is_holdout from ({people}) order by hash(i)"
@@ -83,7 +88,9 @@ def _write_state(settings: Settings, rows: int) -> None:
 def _bare_seconds(settings: Settings) -> float:
     """Both directions of the difference, as anybody would write them."""
     with connect(settings.warehouse_path, read_only=True) as db:
-        wanted = "(select userid || '|' || external_userid as row_key from activation.act_wecom__segment_tags)"
+        wanted = (
+            "(select userid || '|' || external_userid as row_key from activation.act_wecom__segment_tags)"
+        )
         there = f"read_parquet('{settings.state_copies_dir / 'bench.parquet'}')"
         start = time.perf_counter()
         db.execute(f"create temp table joined as from {wanted} as w anti join {there} as t using (row_key)")

@@ -157,6 +157,15 @@ class Settings(BaseSettings):
     ledger_url: SecretStr | None = Field(
         default=None, description="The ledger on PostgreSQL, postgresql://…; without it SQLite in the home"
     )
+    webhook_url: str | None = Field(
+        default=None, description="Where the destination webhook posts the changes of segments"
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="Key that the receiver checks the webhook's signature with"
+    )
+    segments_database_url: SecretStr | None = Field(
+        default=None, description="The destination postgresql_table: postgresql:// with its password"
+    )
     pii_key: SecretStr | None = Field(default=None, description="Key of the phone HMAC, at least 32 bytes")
 
     @field_validator("home")

@@ -1,4 +1,4 @@
-"""`siyu plan`, `siyu approve`, `siyu apply`: sending by hand, the same way the daily job does it."""
+"""`siyu plan`, `siyu approve`, `siyu apply`, `siyu reconcile`: sending by hand, the same way the daily job does it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orchestration.terminal import EXIT_FAILED, expected_errors, refuse, setting
 
 def add_activation_commands(app: typer.Typer) -> None:
     """Register the commands with the app."""
-    for command in (plan, approve, apply):
+    for command in (plan, approve, apply, reconcile):
         app.command()(command)
 
 
@@ -59,3 +59,33 @@ def apply(
         f"{report.segment_code} -> {report.destination} ({report.mode}): {report.status}, {outcomes}"
     )
     raise typer.Exit(0 if report.ok else EXIT_FAILED)
+
+
+def reconcile(
+    segment: Annotated[str | None, typer.Argument(help="Segment code; without it all.")] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Correct the ledger by what is there.")] = False,
+) -> None:
+    """Read back what is at the destinations and compare it with the ledger. Nothing is sent."""
+    from activation.audit import audit
+    from activation.contracts import ActivationError
+    from activation.log import summary
+    from orchestration.demo import outside
+
+    console, agree = terminal(), True
+    try:
+        with outside(settings_or_refuse(), line=console.print) as reachable:
+            targets = [each for each in summary(reachable) if segment in (None, each.segment_code)]
+            if not targets:
+                refuse(ValueError(f"nothing was ever planned{f' for {segment!r}' if segment else ''}"))
+            for each in targets:
+                try:
+                    report = audit(reachable, each.segment_code, each.destination, repair=repair)
+                except ActivationError as error:  # one destination keeps no other from being read
+                    console.print(f"{each.segment_code} -> {each.destination}: {error}", markup=False)
+                    agree = False
+                    continue
+                console.print(report.line(), markup=False)
+                agree = agree and (report.agrees or report.is_repaired)
+    except expected_errors() as error:
+        refuse(error)
+    raise typer.Exit(0 if agree else EXIT_FAILED)

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from activation.segments import Planned
 
 # Which payload table feeds a destination; the gate's suites have the same names.
-PAYLOAD_TABLES = {"wecom_tags": "act_wecom__segment_tags", "file_export": "act_file__segment_members"}
+PAYLOAD_TABLES = {
+    "wecom_tags": "act_wecom__segment_tags",
+    "file_export": "act_file__segment_members",
+    "webhook": "act_tools__segment_members",
+    "postgresql_table": "act_tools__segment_members",
+}
 
 
 def plan_destinations(settings: Settings, segment: SegmentSpec) -> Planned:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from activation.contracts import ActivationError, Destination
 from activation.destinations.file_export import FileExport
+from activation.destinations.postgresql_table import PostgresqlTable
+from activation.destinations.webhook import Webhook
 from activation.destinations.wecom_tags import WecomTags
 from activation.policy import Policy
 from common.settings import Settings
@@ -13,6 +15,8 @@ from common.settings import Settings
 _BUILDERS: dict[str, Callable[[Settings, Policy], Destination]] = {
     WecomTags.name: WecomTags,
     FileExport.name: FileExport,
+    Webhook.name: Webhook,
+    PostgresqlTable.name: PostgresqlTable,
 }
 
 NAMES = tuple(_BUILDERS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from activation.contracts import (
     Change,
     Estimate,
     Members,
+    Observed,
     Order,
     Outcome,
     ReadBack,
@@ -112,6 +114,14 @@ class FileExport:
             for change in changes
         }
 
+    def observe(self, segment: Segment, ours: Sequence[Segment]) -> Observed | None:
+        """Read the newest file of the segment; none is an empty one."""
+        files = sorted((self._exports_dir / segment.code).glob("*.csv"))
+        if not files:
+            return Observed({})
+        with files[-1].open(encoding="utf-8-sig", newline="") as lines:
+            return Observed({row["customer_id"]: _content(row) for row in csv.DictReader(lines)})
+
     def close(self) -> None:
         """Nothing is kept open."""
 
@@ -125,6 +135,22 @@ class FileExport:
 def safe_text(text: str) -> str:
     """Return the text so that no spreadsheet takes it for a formula."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _content(row: dict[str, str]) -> str:
+    """The JSON text of the value columns, from what stands in the file."""
+    fen = int(Decimal(row["net_spend_cny"]) * 100) if row["net_spend_cny"] else None
+    numbers = {name: int(row[name]) if row[name] else None for name in ("customer_no", "order_count")}
+    texts = {
+        name: _told(row[name]) for name in FileExport.value_columns if name in row and name not in numbers
+    }
+    values = {**texts, **numbers, "net_spend_fen": fen}
+    kept = {name: values[name] for name in FileExport.value_columns}
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+
+
+def _told(cell: str) -> str | None:
+    return (cell[1:] if cell.startswith("'") else cell) or None
 
 
 def _line(values: Values) -> list[str]:

@@ -6,8 +6,9 @@ at. Setting a tag that is set, or removing one that is not, is no error: a tag m
 
 from __future__ import annotations
 
+import json
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
@@ -19,6 +20,7 @@ from activation.contracts import (
     Change,
     DestinationStoppedError,
     Estimate,
+    Observed,
     Order,
     Outcome,
     PayloadError,
@@ -28,6 +30,7 @@ from activation.contracts import (
     Values,
 )
 from activation.policy import Policy
+from activation.rows import BAR
 from activation.wecom_client import (
     BAD_TAG,
     STOPPING_CLASSES,
@@ -37,6 +40,7 @@ from activation.wecom_client import (
     WecomRefusedError,
     stopped,
 )
+from activation.wecom_contacts import relations_with_tags
 from common.settings import Settings
 
 _NAME_LIMIT = 30  # characters of a tag or tag group name
@@ -138,6 +142,24 @@ class WecomTags:
                     ReadBack.RELATION_ENDED if there is None else _verdict(change, there)
                 )
         return answers
+
+    def observe(self, segment: Segment, ours: Sequence[Segment]) -> Observed | None:
+        """Read all contacts of all staff; see which relations carry the tag, and tags in our groups of nobody."""
+        with self._library_lock:
+            self._read_library()
+            names = {tag_id: tag for tag, tag_id in self._tag_ids.items()}
+        own, declared = _declared(segment), {_declared(each) for each in ours}
+        content = json.dumps(
+            dict(zip(self.value_columns, own, strict=True)), ensure_ascii=False, separators=(",", ":")
+        )
+        rows: dict[str, str] = {}
+        foreign: Counter[str] = Counter()
+        for userid, external_userid, tag_ids in relations_with_tags(self._wecom):
+            tags = {names[tag_id] for tag_id in tag_ids if tag_id in names}
+            if own in tags:
+                rows[f"{userid}{BAR}{external_userid}"] = content
+            foreign.update("/".join(tag) for tag in tags - declared)
+        return Observed(rows, dict(sorted(foreign.items())))
 
     def close(self) -> None:
         if self._client is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import stamina
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "ingestion"))  # the database servers of the tests there
 from fake_wecom import CORP_ID, SECRET, FakeWecom, serving
 
 from activation.contracts import ApplyReport
@@ -34,6 +37,7 @@ class Brand:
     holdouts: set[str] = field(default_factory=set)
     spend: dict[str, int] = field(default_factory=dict)
     leak_holdouts: bool = False
+    tier: str = "gold"
 
     def with_customers(self, count: int) -> None:
         self.members = {f"c{n:03d}": [(f"staff{n % 3}", f"wm{n:03d}")] for n in range(count)}
@@ -46,7 +50,8 @@ class Brand:
         db.execute("create schema marts; create schema activation")
         db.execute(
             """create table marts.segments as select ? as segment_code, ? as name_zh, '' as description_zh,
-            'crm' as owner, 'wecom_tags,file_export' as destinations, ? as tag_group_name, ? as tag_name,
+            'crm' as owner, 'wecom_tags,file_export,webhook,postgresql_table' as destinations,
+            ? as tag_group_name, ? as tag_name,
             0.1 as holdout_ratio, 1 as rule_version""",
             [self.code, self.name_zh, self.group, self.tag],
         )
@@ -58,6 +63,8 @@ class Brand:
         db.execute("""create table activation.act_file__segment_members (segment_code varchar,
             segment_name_zh varchar, customer_id varchar, customer_no bigint, entered_date date,
             tier_code varchar, order_count bigint, net_spend_fen bigint)""")
+        db.execute("""create table activation.act_tools__segment_members (segment_code varchar,
+            customer_id varchar, customer_no bigint, entered_date date, tier_code varchar)""")
         for customer, pairs in self.members.items():
             held = customer in self.holdouts
             db.execute(
@@ -74,13 +81,15 @@ class Brand:
                 customer,
                 int(customer[1:]),
                 AS_OF,
-                "gold",
+                self.tier,
                 2,
                 self.spend.get(customer, 12345),
             ]
             db.execute(
                 "insert into activation.act_file__segment_members values (?, ?, ?, ?, ?, ?, ?, ?)", row
             )
+            member = [self.code, customer, int(customer[1:]), AS_OF, self.tier]
+            db.execute("insert into activation.act_tools__segment_members values (?, ?, ?, ?, ?)", member)
         db.close()
 
     def sync(

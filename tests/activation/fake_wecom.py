@@ -53,7 +53,11 @@ class FakeWecom:
             return _error(40014)
         if path == "externalcontact/get":
             return self._get(request.query_params["external_userid"])
+        if path == "externalcontact/get_follow_user_list":
+            return JSONResponse({"errcode": 0, "follow_user": sorted({pair[0] for pair in self.relations})})
         body = await request.json()
+        if path == "externalcontact/batch/get_by_user":
+            return self._page(body)
         if path == "externalcontact/get_corp_tag_list":
             groups = [
                 {"group_name": g, "tag": [{"id": i, "name": n} for n, i in tags.items()]}
@@ -89,6 +93,20 @@ class FakeWecom:
             for userid in staff
         ]
         return JSONResponse({"errcode": 0, "external_contact": {}, "follow_user": follow})
+
+    def _page(self, body: dict) -> Response:
+        pairs = sorted(pair for pair in self.relations if pair[0] in body["userid_list"])
+        start = int(body["cursor"] or 0)
+        end = start + body["limit"]
+        found = [
+            {
+                "external_contact": {"external_userid": external},
+                "follow_info": {"userid": userid, "tag_id": sorted(self.marked[userid, external])},
+            }
+            for userid, external in pairs[start:end]
+        ]
+        more = str(end) if end < len(pairs) else ""
+        return JSONResponse({"errcode": 0, "external_contact_list": found, "next_cursor": more})
 
     async def _mark(self, body: dict) -> Response:
         pair = (body["userid"], body["external_userid"])

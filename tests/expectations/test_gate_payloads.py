@@ -14,6 +14,7 @@ from expectations.verdict import Verdict
 
 TAGS = "act_wecom__segment_tags"
 FILE = "act_file__segment_members"
+TOOLS = "act_tools__segment_members"
 ROWS = {
     TAGS: """
         select 'vip' as segment_code, 'Siyu_人群' as tag_group_name, '高价值' as tag_name,
@@ -23,6 +24,10 @@ ROWS = {
         select 'vip' as segment_code, '高价值' as segment_name_zh, 'c' || n as customer_id, n as customer_no,
             date '2017-03-01' as entered_date, 'gold' as tier_code, 3::bigint as order_count,
             -5::bigint as net_spend_fen
+        from range(1, 4) t(n)""",
+    TOOLS: """
+        select 'vip' as segment_code, 'c' || n as customer_id, n as customer_no,
+            date '2017-03-01' as entered_date, 'gold' as tier_code
         from range(1, 4) t(n)""",
 }
 
@@ -38,7 +43,7 @@ def judged(tmp_path: Path, payload: str, damage: str) -> Verdict:
     return judge(suite, database=path, query=query, subject="vip", docs_dir=tmp_path / "docs")
 
 
-@pytest.mark.parametrize("payload", [TAGS, FILE])
+@pytest.mark.parametrize("payload", [TAGS, FILE, TOOLS])
 def test_a_good_payload_passes_and_has_a_page(tmp_path: Path, payload: str) -> None:
     verdict = judged(tmp_path, payload, "select 1")
     assert (verdict.status, verdict.rows) == ("passed", 3), verdict.reason
@@ -70,6 +75,9 @@ def test_a_good_payload_passes_and_has_a_page(tmp_path: Path, payload: str) -> N
         (FILE, "update rows set entered_date = null where customer_id = 'c1'", "on some day"),
         (FILE, "update rows set net_spend_fen = 9999999999999 where customer_id = 'c1'", "unit is wrong"),
         (FILE, f"update rows set tier_code = 'tel {samples.PHONE}'", "must not leave"),
+        (TOOLS, "insert into rows from rows", "in a segment once"),
+        (TOOLS, "update rows set customer_no = 1", "names one customer"),
+        (TOOLS, f"update rows set tier_code = 'tel {samples.PHONE}'", "must not leave"),
     ],
 )
 def test_a_damaged_payload_is_held(tmp_path: Path, payload: str, damage: str, why: str) -> None:
