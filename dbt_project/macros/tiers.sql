@@ -110,21 +110,28 @@
 
 {#-
     What was said of tiers is kept by evenings: a run for a business day replaces what an earlier run for the same day
-    said. A run for a day before the newest evening is a look back and says nothing.
+    said, and one that did not finish said nothing. A run for a day before the newest evening is a look back and says
+    nothing either.
 -#}
 {% macro is_newest_evening() -%}
-    {%- set said = load_relation(api.Relation.create(database=target.database, schema='intermediate', identifier='int_members__tiers_said')) if execute -%}
-    {%- set newest = run_query('select max(greatest(said_from, coalesce(said_to, said_from))) from ' ~ said).rows[0][0] if said -%}
-    {{ return(not newest or newest | string <= run_state().as_of) }}
+    {{ return(not evening_of('as_of > ' ~ this_evening())) }}
 {%- endmacro %}
 
-{#- The last evening before this run's on which a whole run said anything; none before the first. -#}
+{#- The last evening before this run's on which something was said, as SQL; a null before the first. -#}
 {% macro evening_before() -%}
+    {%- set evening = evening_of('as_of < ' ~ this_evening()) -%}
+    {{ return("cast('" ~ evening ~ "' as date)" if evening else 'cast(null as date)') }}
+{%- endmacro %}
+
+{% macro this_evening() -%}
+    {{ return("cast('" ~ run_state().as_of ~ "' as date)") }}
+{%- endmacro %}
+
+{% macro evening_of(condition) -%}
     {%- set log = load_relation(run_log_relation()) if execute -%}
-    {%- set evening = run_query(
-        'select max(as_of) from ' ~ log ~ " where state = 'complete' and as_of < cast('" ~ run_state().as_of ~ "' as date)"
-    ).rows[0][0] if log -%}
-    {{ return(evening) }}
+    {{ return(
+        run_query('select max(as_of) from ' ~ log ~ " where state = 'complete' and " ~ condition).rows[0][0] if log
+    ) }}
 {%- endmacro %}
 
 {#- Pre-hooks: of whom this run looks at again, everything; customers of the past that are no more stand only here. -#}

@@ -107,6 +107,10 @@ def test_money__is_bigint(home: DbtHome) -> None:
     ("variable", "expected"),
     [
         ({"member_tiers": [{"code": "a", "name_zh": "a", "min_spend_fen": 5}]}, "whole fen"),
+        ({"member_tier_rules": {"window": {"kind": "lunar_year"}}}, "all_time, rolling or calendar_year"),
+        ({"points_rules": {"fen_per_point": 0}}, "a whole number from 1"),
+        ({"retention": {"left_censored_days": 31, "units": [{"unit": "fortnight"}]}}, "day, week or month"),
+        ({"lifecycle_matrix": {"recency_days": [90, 30], "frequency": [1]}}, "rising whole numbers"),
     ],
 )
 def test_wrong_policy__fails_at_parse(home: DbtHome, variable: dict[str, Any], expected: str) -> None:

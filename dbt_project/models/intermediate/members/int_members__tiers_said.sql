@@ -6,7 +6,10 @@
 
 with clock as (
 
-    select * from {{ ref('int_run__clock') }}
+    select
+        as_of,
+        {{ evening_before() }} as last_evening
+    from {{ ref('int_run__clock') }}
 
 ),
 
@@ -15,7 +18,7 @@ before as (
     select before.*
     from {{ ref('int_run__tiers_said_before') }} as before
     cross join clock
-    where before.said_from < clock.as_of and (before.said_to is null or before.said_to >= clock.as_of)
+    where before.said_from <= clock.last_evening and (before.said_to is null or before.said_to > clock.last_evening)
 
 ),
 
@@ -36,7 +39,7 @@ no_longer_said as (
     select before.*
     from {{ ref('int_run__tiers_said_before') }} as before
     cross join clock
-    where before.said_from < clock.as_of and before.said_to < clock.as_of
+    where before.said_to <= clock.last_evening
 
 ),
 

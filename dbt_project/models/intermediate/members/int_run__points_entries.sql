@@ -16,7 +16,7 @@ select
     'expire|' || expiries.customer_id || '|' || cast({{ date_of_day_number('expiries.expiry_day') }} as varchar),
     expiries.customer_id,
     'expire',
-    expiries.expiry_day,
+    expiries.expiry_day as entry_day,
     -expiries.points,
     cast(null as varchar),
     cast(null as varchar),

@@ -84,7 +84,11 @@ ranked as (
 )
 
 select
-    ranked.*,
-    qualified_rank is distinct from lag(qualified_rank) over (partition by customer_id order by change_day)
-        as is_rank_change
+    customer_id,
+    change_day,
+    spend_fen,
+    qualified_rank,
+    next_change_day,
+    -- Ranks begin at 1: whoever has just entered had none.
+    qualified_rank <> lag(qualified_rank, 1, 0) over (partition by customer_id order by change_day) as is_rank_change
 from ranked

@@ -124,7 +124,7 @@ select
     lead(from_day) over (partition by customer_id order by from_day) as until_day,
     tier_rank,
     earned_rank,
-    case when tier_rank is distinct from lag(tier_rank) over (partition by customer_id order by from_day) then from_day end
+    case when tier_rank <> lag(tier_rank, 1, 0) over (partition by customer_id order by from_day) then from_day end
         as risen_or_fallen_day,
     reason_code,
     grant_reason

@@ -1,19 +1,17 @@
 {{ config(
     materialized='incremental', incremental_strategy='append', on_schema_change='fail', full_refresh=false,
-    pre_hook="{{ forget_said_of_touched(\"restated_date = cast('\" ~ run_state().as_of ~ \"' as date)\") }}",
+    pre_hook="{{ forget_said_of_touched('not coalesce(restated_date <= ' ~ evening_before() ~ ', false)') }}",
     meta={'published_as': 'tier_restatements'}
 ) }}
 -- depends_on: {{ ref('int_run__touched_customers') }}
 -- depends_on: {{ ref('int_members__tiers_said') }}
 
 -- Days up to the last evening, whose tier is another now. Of whom nothing was said, nothing is restated.
-{%- set evening = evening_before() %}
-
 with clock as (
 
     select
         as_of,
-        {{ "cast('" ~ evening ~ "' as date)" if evening else 'cast(null as date)' }} as last_evening
+        {{ evening_before() }} as last_evening
     from {{ ref('int_run__clock') }}
 
 ),
@@ -24,12 +22,12 @@ said as (
         said.customer_id,
         said.valid_from,
         said.tier_code,
-        said.said_from < clock.as_of and (said.said_to is null or said.said_to = clock.as_of) as was_said,
+        said.said_from <= clock.last_evening as was_said,
         said.said_to is null as is_said
     from {{ ref('int_members__tiers_said') }} as said
     cross join clock
     where
-        (said.said_to is null or said.said_to = clock.as_of)
+        (said.said_to is null or said.said_to > clock.last_evening)
         {%- if not run_state().is_rebuild %}
         and said.customer_id in (select customer_id from {{ ref('int_run__touched_customers') }})
         {%- endif %}
