@@ -142,10 +142,7 @@ def heat_map(
 
 def funnel(names: Sequence[str], counts: Sequence[int]) -> Figure:
     """Return a funnel; each step tells its share of the step before."""
-    shares = [""] + [
-        f" · {after / before:.1%}" if before else ""
-        for before, after in pairwise(counts)
-    ]
+    shares = [""] + [f" · {after / before:.1%}" if before else "" for before, after in pairwise(counts)]
     return figure(
         [
             {"type": "funnel", "y": [label(name) for name in names], "x": list(counts),

@@ -49,7 +49,9 @@ def pyramid(sizes: Sequence[tuple[str, int]]) -> str:
     for row, (name, count) in enumerate(reversed(sizes)):
         y, width = 4 + row * 34, room * count / most
         parts.append(_text(_LEFT - 8, y + 20, name, INK, "end"))
-        parts.append(_box(_LEFT + (room - width) / 2, y, width, 30, ACCENT, 1 - 0.65 * row / max(len(sizes), 1)))
+        parts.append(
+            _box(_LEFT + (room - width) / 2, y, width, 30, ACCENT, 1 - 0.65 * row / max(len(sizes), 1))
+        )
         parts.append(_text(WIDTH - 122, y + 20, f"{count:,} · {count / total:.0%}", MUTED, "start"))
     return _svg(WIDTH, 8 + len(sizes) * 34, parts)
 
@@ -69,7 +71,9 @@ def size_lines(found: Sequence[SegmentDays], last_day: str) -> str:
         color = COLORS[row % len(COLORS)]
         parts.append(_text(8, y + 18, each.name_zh[:14], INK, "start"))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="1.6"/>')
-        parts.append(f'<line x1="{left}" x2="{right}" y1="{y + height + 3}" y2="{y + height + 3}" stroke="{LINE}"/>')
+        parts.append(
+            f'<line x1="{left}" x2="{right}" y1="{y + height + 3}" y2="{y + height + 3}" stroke="{LINE}"/>'
+        )
         parts.append(_text(WIDTH - 8, y + 18, f"{each.sizes[-1]:,}", INK, "end"))
     return _svg(WIDTH, 26 + len(found) * 34, parts)
 

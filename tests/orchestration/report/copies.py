@@ -11,7 +11,9 @@ from common.warehouse import connect
 from orchestration.publish import DATABASE, Manifest, TableEntry
 
 AS_OF = "2026-03-31"
-HOSTILE = "<script>document.body.dataset.owned='1'</script><img src=x onerror=document.body.dataset.owned='1'>"
+HOSTILE = (
+    "<script>document.body.dataset.owned='1'</script><img src=x onerror=document.body.dataset.owned='1'>"
+)
 
 TABLES = {
     "orders": """
@@ -87,7 +89,12 @@ TABLES = {
 
 
 def write_copy(
-    folder: Path, *, as_of: str = AS_OF, without: Iterable[str] = (), empty: Iterable[str] = (), held: list[str] | None = None
+    folder: Path,
+    *,
+    as_of: str = AS_OF,
+    without: Iterable[str] = (),
+    empty: Iterable[str] = (),
+    held: list[str] | None = None,
 ) -> Path:
     """Write a copy: ``without`` some tables, others ``empty``."""
     folder.mkdir(parents=True)
@@ -99,10 +106,10 @@ def write_copy(
             given = {"hostile": HOSTILE} if "$hostile" in query else {}
             where = " where false" if name in empty else ""
             db.execute(f"create table {name} as select * from ({query}){where}", given)
-            [(rows, digest)] = db.execute(f"select count(*), sum(hash(t))::varchar from {name} as t").fetchall()
+            [(rows, digest)] = db.execute(
+                f"select count(*), sum(hash(t))::varchar from {name} as t"
+            ).fetchall()
             entries[name] = TableEntry(rows, "schema", str(digest))
-    manifest = Manifest(
-        folder.name, as_of, "L1", f"{as_of}T20:00:00+00:00", "1.5", held or [], entries
-    )
+    manifest = Manifest(folder.name, as_of, "L1", f"{as_of}T20:00:00+00:00", "1.5", held or [], entries)
     (folder / "manifest.json").write_text(json.dumps(asdict(manifest)))
     return folder
