@@ -65,19 +65,20 @@ def with_pictures(
     as_of: dt.date,
     warn: Callable[[str], None],
 ) -> list[dg.Output[Any]]:
-    """Return the outputs with their pictures; one that cannot be drawn is left without.
+    """Return the outputs in their order, with pictures where there is one; what cannot be drawn is left without.
 
     The warehouse is read: dbt must have let go of it.
     """
-    if not outputs:
-        return []
-    drawn = []
+    wanted = [key for key in outputs if has_picture(key)]
+    if not wanted:
+        return list(outputs.values())
+    drawn = dict(outputs)
     with opened_warehouse(settings, public_tables(manifest), as_of=as_of) as source:
-        for key, output in outputs.items():
+        for key in wanted:
             try:
                 found = _PICTURES[key](source)
             except Exception as error:  # a picture never fails a build
                 warn(f"no picture of {key.to_user_string()}: {type(error).__name__}: {error}")
-                found = {}
-            drawn.append(output.with_metadata({**output.metadata, **found}))
-    return drawn
+            else:
+                drawn[key] = outputs[key].with_metadata({**outputs[key].metadata, **found})
+    return list(drawn.values())

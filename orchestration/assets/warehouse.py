@@ -114,21 +114,24 @@ def warehouse_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
         judge.start()
         build = start_build(settings, manifest, translator, context, args, as_of=as_of, known_at=known_at)
         selected = context.op_execution_context.selected_output_names
-        shown: dict[dg.AssetKey, dg.Output[Any]] = {}
+        upstream = context.assets_def.asset_deps
+        # dbt has the warehouse open, so pictures are drawn when it is through; and what is built on their tables
+        # waits with them, for Dagster wants the outputs of a step in topological order.
+        waiting: dict[dg.AssetKey, dg.Output[Any]] = {}
         try:
             for event in build.stream():
                 if not isinstance(event, dg.Output):
                     yield event
                 elif event.output_name in selected:
                     key = context.asset_key_for_output(event.output_name)
-                    if has_picture(key):  # dbt has the warehouse open: drawn when it is through
-                        shown[key] = event
+                    if has_picture(key) or not upstream[key].isdisjoint(waiting):
+                        waiting[key] = event
                     else:
                         yield event
         except Exception:
-            yield from shown.values()
+            yield from waiting.values()
             raise
-        yield from with_pictures(settings, manifest, shown, as_of=as_of, warn=context.log.warning)
+        yield from with_pictures(settings, manifest, waiting, as_of=as_of, warn=context.log.warning)
         judge.join()  # no later step imports while it does
 
     return warehouse

@@ -35,7 +35,7 @@ def heat_map(cohorts: Cohorts) -> str:
                 share = ratio / most
                 x = _LEFT + column * _CELL
                 parts.append(_box(x, y, _CELL - 2, _ROW - 2, ACCENT, 0.06 + 0.94 * share))
-                color = "#fff" if share > 0.55 else INK
+                color = "#fff" if share > 0.75 else INK
                 parts.append(_text(x + _CELL / 2 - 1, y + 15, f"{ratio * 100:.0f}", color, "middle"))
     return _svg(_LEFT + len(cohorts.periods) * _CELL + 8, _TOP + len(cohorts.names) * _ROW + 4, parts)
 

@@ -55,10 +55,10 @@ def test_page__is_one_file_with_every_section_and_fetches_nothing(copy: Path) ->
 
 def test_today__compares_the_day_with_the_week_before(copy: Path) -> None:
     cards = {card.title.zh: card for card in sections(copy)["today"].cards}
-    assert (cards["退款"].value, cards["退款"].compared.zh) == ("¥5.00", "▲ 75% 较前 7 日均 ¥2.86")
+    assert (cards["退款"].value, cards["退款"].compared) == ("¥5.00", "▲ 75% (¥2.86)")
     assert cards["新客户"].value == "1"
-    assert cards["新客户"].compared.zh == "＝ 0% 较前 7 日均 1.0"
-    assert cards["新加企微"].compared.zh == "– 较前 7 日均 0.0"
+    assert cards["新客户"].compared == "＝ 0% (1.0)"
+    assert cards["新加企微"].compared == "– (0.0)"
     # A table without rows and one that is not there: no card, and said so.
     assert set(cards) == {"订单", "成交额 GMV", "退款", "新客户", "首购客户", "新加企微"}
     assert "新入群、公众号新关注、留资" in texts(sections(copy)["today"])
