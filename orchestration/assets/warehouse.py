@@ -19,6 +19,7 @@ from common.lake import Lake
 from common.settings import DBT_PROJECT_DIR, Settings
 from common.streams import CHANNELS, streams_of
 from orchestration.assets.ingest import WAIT_FOR_OTHER_RUN_SECONDS, raw_key
+from orchestration.assets.pictures import has_picture, with_pictures
 from orchestration.days import built_as_of, choose_as_of, choose_known_at, last_complete_day
 from orchestration.dbt_hidden import dbt_hidden
 from orchestration.dbt_run import build_args, build_target, dbt_environment, seed_partial_parse, start_dbt
@@ -113,9 +114,24 @@ def warehouse_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
         judge.start()
         build = start_build(settings, manifest, translator, context, args, as_of=as_of, known_at=known_at)
         selected = context.op_execution_context.selected_output_names
-        for event in build.stream():
-            if not isinstance(event, dg.Output) or event.output_name in selected:
-                yield event
+        upstream = context.assets_def.asset_deps
+        # dbt has the warehouse open, so pictures are drawn when it is through; and what is built on their tables
+        # waits with them, for Dagster wants the outputs of a step in topological order.
+        waiting: dict[dg.AssetKey, dg.Output[Any]] = {}
+        try:
+            for event in build.stream():
+                if not isinstance(event, dg.Output):
+                    yield event
+                elif event.output_name in selected:
+                    key = context.asset_key_for_output(event.output_name)
+                    if has_picture(key) or not upstream[key].isdisjoint(waiting):
+                        waiting[key] = event
+                    else:
+                        yield event
+        except Exception:
+            yield from waiting.values()
+            raise
+        yield from with_pictures(settings, manifest, waiting, as_of=as_of, warn=context.log.warning)
         judge.join()  # no later step imports while it does
 
     return warehouse

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 INK, MUTED, LINE = "#1f2933", "#7b8794", "#e4e7eb"
 ACCENT, UP, DOWN, WARN = "#0b7a75", "#0b7a75", "#c2410c", "#d97706"
 COLORS = ("#0b7a75", "#d97706", "#3b5bdb", "#c2255c", "#5c940d", "#7048e8", "#1098ad", "#868e96")
-HEAT = [[0, "#f2f8f7"], [0.5, "#7fbdb8"], [1, "#0b5f5b"]]
+HEAT = [[0, "#f2f8f7"], [0.5, "#93c9c4"], [1, "#0b5f5b"]]
 FONT = "-apple-system, 'PingFang SC', 'Noto Sans CJK SC', 'Microsoft YaHei', 'Segoe UI', sans-serif"
+
+LABEL_LENGTH = 20
 
 Figure = dict[str, Any]
 
 
 def label(text: str) -> str:
-    """Return a text for plotly, which reads some HTML in labels: a name is shown as it is written."""
-    return html.escape(text, quote=False)
+    """Return a text for plotly, which reads some HTML in labels: a name is shown as it is written, cut if long."""
+    short = text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1] + "…"
+    return html.escape(short, quote=False)
 
 
 def figure(data: list[dict[str, Any]], **layout: Any) -> Figure:
@@ -138,10 +142,7 @@ def heat_map(
 
 def funnel(names: Sequence[str], counts: Sequence[int]) -> Figure:
     """Return a funnel; each step tells its share of the step before."""
-    shares = [""] + [
-        f" · {after / before:.1%}" if before else ""
-        for before, after in zip(counts, counts[1:], strict=False)
-    ]
+    shares = [""] + [f" · {after / before:.1%}" if before else "" for before, after in pairwise(counts)]
     return figure(
         [
             {"type": "funnel", "y": [label(name) for name in names], "x": list(counts),
@@ -158,7 +159,8 @@ def stacked(names: Sequence[str], series: Sequence[tuple[str, Sequence[int], str
     """Return counts as stacked bars lying down; a series is its name, values and colour."""
     data = [
         {"type": "bar", "orientation": "h", "name": label(name), "y": [label(each) for each in names],
-         "x": list(values), "marker": {"color": color}, "hovertemplate": "%{y}: %{x:,}<extra>" + label(name) + "</extra>"}
+         "x": list(values), "marker": {"color": color},
+         "hovertemplate": "%{y}: %{x:,}<extra>" + label(name) + "</extra>"}
         for name, values, color in series
     ]  # fmt: skip
     return figure(
@@ -173,6 +175,7 @@ def stacked(names: Sequence[str], series: Sequence[tuple[str, Sequence[int], str
         barmode="stack",
         bargap=0.35,
         showlegend=True,
+        legend={"orientation": "h", "traceorder": "normal", "y": -0.2, "x": 0, "font": {"size": 11}},
     )
 
 

@@ -47,7 +47,8 @@ def fill(made: Section, source: Source) -> None:
 def _funnel(total: dict[str, int]) -> Chart:
     names = [f"{text.zh} {text.en}" for _, text in STEPS]
     note = Text(
-        f"{total['live_count']} 场合计，人次；每步后为占上一步的比例。新增关注 {formats.count(total['new_follow_uv'])}。",
+        f"{total['live_count']} 场合计，人次；每步后为占上一步的比例。"
+        f"新增关注 {formats.count(total['new_follow_uv'])}。",
         f"{total['live_count']} livestreams together, visitors of each; beside a step its share of the one before. "
         f"{formats.count(total['new_follow_uv'])} new followers.",
     )

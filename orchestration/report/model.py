@@ -40,7 +40,7 @@ class Card:
 
     title: Text
     value: str
-    compared: Text
+    compared: str
     spark: Spark
 
 

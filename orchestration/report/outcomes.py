@@ -54,7 +54,7 @@ def fill(made: Section, source: Source, since: Baseline | None) -> None:
     if in_doubt:
         text = Text(
             f"{formats.count(in_doubt)} 行存疑，等回读确认，不会重发",
-            f"{formats.count(in_doubt)} rows are in doubt: read back before anything is sent again",
+            f"Rows in doubt: {formats.count(in_doubt)}; they are read back, never sent again before that",
         )
         made.alerts.append(Alert(text, urgent=True))
 

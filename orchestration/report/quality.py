@@ -55,7 +55,7 @@ def _held_loads(source: Source, made: Section) -> None:
         Alert(
             Text(
                 f"{len(held)} 个批次被闸门拦下，共 {formats.count(total)} 行",
-                f"{len(held)} loads are held at the gate, {formats.count(total)} rows",
+                f"Loads held at the gate: {len(held)}, rows: {formats.count(total)}",
             ),
             urgent=True,
         )
@@ -75,7 +75,8 @@ def _verdicts(source: Source, made: Section) -> None:
     last = max(each["judged_at"] for each in found)
     made.notes.append(
         Text(
-            f"{len(found)} 个对象判过，{len(passed)} 个通过；最近一次 {last:%Y-%m-%d %H:%M} UTC。没有变化的批次不重判。",
+            f"{len(found)} 个对象判过，{len(passed)} 个通过；最近一次 {last:%Y-%m-%d %H:%M} UTC。"
+            "没有变化的批次不重判。",
             f"{len(found)} subjects judged, {len(passed)} passed; last at {last:%Y-%m-%d %H:%M} UTC. "
             "What did not change is not judged again.",
         )
@@ -90,7 +91,7 @@ def _verdicts(source: Source, made: Section) -> None:
             Alert(
                 Text(
                     f"{len(segments)} 份发送名单没有过闸，没有发出",
-                    f"{len(segments)} payloads did not pass the gate and were not sent",
+                    f"Payloads that did not pass the gate and were not sent: {len(segments)}",
                 ),
                 urgent=True,
             )
@@ -140,7 +141,7 @@ def _quarantined(source: Source, made: Section) -> None:
     )
     made.tables.append(Table(Text("隔离的行", "Quarantined rows"), columns, rows, note=note))
     made.alerts.append(
-        Alert(Text(f"{formats.count(total)} 行在隔离区", f"{formats.count(total)} rows are in quarantine"))
+        Alert(Text(f"{formats.count(total)} 行在隔离区", f"Rows in quarantine: {formats.count(total)}"))
     )
 
 

@@ -109,8 +109,8 @@ def _table(source: Source, found: Sequence[SegmentDays]) -> Table:
     columns: Sequence[Column] = (
         (Text("人群", "Segment"), "text"),
         (Text("人数", "Members"), "number"),
-        (Text("今日进", "In today"), "number"),
-        (Text("今日出", "Out today"), "number"),
+        (Text("今日进", "In"), "number"),
+        (Text("今日出", "Out"), "number"),
         (Text("近 7 日", "7 days"), "number"),
         (Text(f"近 {DAYS} 天", f"{DAYS} days"), "picture"),
     )

@@ -35,6 +35,14 @@ def fill(made: Section, source: Source, now: dict[str, int], since: Baseline | N
             absent.append(measure.title)
             continue
         made.cards.append(_card(source, measure))
+    if made.cards:
+        made.notes.append(
+            Text(
+                "卡片：当日；括号里是前 7 天的日均，百分比与它相比；曲线为近 30 天。",
+                "Cards: the day; in brackets the daily mean of the 7 days before, which the change is against; "
+                "the line is 30 days.",
+            )
+        )
     if absent:
         made.notes.append(
             Text(
@@ -72,7 +80,7 @@ def _card(source: Source, measure: Measure) -> Card:
     return Card(
         measure.title,
         measure.write(values[-1]),
-        Text(f"{compared} 较前 7 日均 {written}", f"{compared} vs 7-day mean"),
+        f"{compared} ({written})",
         Spark(values),
     )
 

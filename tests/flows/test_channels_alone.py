@@ -77,6 +77,14 @@ def test_file_orders_alone__are_published(settings: Settings) -> None:
     assert manifest["tables"]["wecom_relations"]["rows"] == 0
 
 
+def test_file_orders_alone__have_a_whole_report_page(settings: Settings) -> None:
+    page = (settings.published_dir / "report.html").read_text(encoding="utf-8")
+    assert page.count("<section id=") == 7
+    assert "could not be made" not in page
+    assert "新加企微" in page
+    assert "还没有直播数据" in page
+
+
 def test_file_orders_alone__make_customers_of_buyers(settings: Settings) -> None:
     keys = published(settings, "select identifier_key from customer_identities")
     assert {key.rpartition(":")[2] for (key,) in keys} == {row.buyer_id for row in GOOD}

@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from common.settings import Settings
 from orchestration.headless import run_daily
+from orchestration.home import open_instance
 from tests.flows import reader
 from tests.flows.small_home import OrderRow, drop_orders, published, settings_for, wait_until
 
@@ -82,3 +84,35 @@ def test_reader__would_tell_a_torn_copy(settings: Settings, tmp_path: Path, repo
     shutil.copy(old / "orders.parquet", torn / "orders.parquet")
     assert reader.look(torn)[1]
     assert not reader.look(new)[1]
+
+
+def test_report_page__is_of_the_same_run_and_compares_with_the_day_before(
+    settings: Settings, report: dict[str, Any]
+) -> None:
+    page = settings.published_dir / "report.html"
+    assert page.samefile(settings.published_dir / "current" / "report.html")
+    text = page.read_text(encoding="utf-8")
+    assert f"<title>私域日报 Siyu report · {DAYS[1]}</title>" in text
+    assert f"自 {DAYS[0]} 的副本以来" in text
+    assert ">+200<" in text  # orders of the second day
+    assert "could not be made" not in text
+
+
+def test_assets__carry_their_pictures_and_the_page(settings: Settings, report: dict[str, Any]) -> None:
+    with open_instance(settings) as instance:
+        found = {
+            key: instance.get_latest_materialization_event(
+                dg.AssetKey(key.split("/"))
+            ).asset_materialization.metadata  # type: ignore[union-attr]
+            for key in ("marts/member_tiers", "marts/segments", "published/current")
+        }
+    assert found["published/current"]["report_made"] == dg.TextMetadataValue("made")
+    assert found["published/current"]["report"].value == (settings.published_dir / "report.html").as_uri()
+    [(bronze,)] = published(settings, "select count(*) from member_tiers where tier_rank = 1")
+    names = published(settings, "select any_value(tier_name_zh) from member_tiers where tier_rank = 1")
+    assert found["marts/member_tiers"][f"customers/{names[0][0]}"] == dg.IntMetadataValue(bronze)
+    assert "data:image/svg+xml" in str(found["marts/member_tiers"]["pyramid"].value)
+    sizes = dict(published(settings, "select segment_code, member_count from segments"))
+    assert sizes
+    for code, count in sizes.items():
+        assert found["marts/segments"][f"members/{code}"] == dg.IntMetadataValue(count)

@@ -56,6 +56,7 @@ def test_help__imports_nothing_heavy() -> None:
         "why",
         "suggest",
         "review",
+        "report",
     ):
         assert command in result.output
 
@@ -68,6 +69,13 @@ def test_run__refuses_a_day_that_is_not_there() -> None:
     done = siyu("run", "--as-of", "1999-01-01")
     assert done.returncode == 2
     assert "SIYU_FIRST_DAY" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_report__refuses_before_anything_is_published() -> None:
+    done = siyu("report")
+    assert done.returncode == 2
+    assert "siyu run" in done.stderr
     assert "Traceback" not in done.stderr
 
 

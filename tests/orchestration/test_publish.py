@@ -134,6 +134,30 @@ def test_publish__that_fails_leaves_the_last_copy_and_the_next_one_cleans_up(set
     assert sorted(path.name for path in settings.published_dir.iterdir()) == ["current", "r1", "r3"]
 
 
+def test_publish__what_finishes_a_copy_stands_in_it_before_readers_see_it(settings: Settings) -> None:
+    root = settings.published_dir
+    seen: list[tuple[bool, Path | None, str]] = []
+
+    def finish(folder: Path, before: Path | None) -> None:
+        with duckdb.connect(str(folder / "siyu.duckdb"), read_only=True) as db:
+            [(rows,)] = db.execute("select count(*) from segment_members").fetchall()
+        whole = (folder / "manifest.json").exists() and not (
+            root / folder.name.removeprefix(".new-")
+        ).exists()
+        seen.append((whole, before, f"{rows} rows"))
+        (folder / room.REPORT).write_text(f"page of {rows} rows")
+
+    publish(settings, TABLES, run_id="r1", finish=finish)
+    assert (root / "report.html").read_text() == "page of 3 rows"
+    change(settings, "insert into marts.segment_members values ('b', 'c4')")
+    publish(settings, TABLES, run_id="r2", finish=finish)
+    assert seen == [(True, None, "3 rows"), (True, root / "r1", "4 rows")]
+    # The link leads through `current`: the page and the copy change in the same step.
+    assert os.readlink(root / "report.html") == "current/report.html"
+    assert (root / "report.html").read_text() == "page of 4 rows"
+    assert (root / "r1" / "report.html").read_text() == "page of 3 rows"
+
+
 def test_publish__a_reader_keeps_its_copy_while_another_is_published(settings: Settings) -> None:
     publish(settings, TABLES, run_id="r1")
     with duckdb.connect(str(settings.published_dir / "current" / "siyu.duckdb"), read_only=True) as reader:
