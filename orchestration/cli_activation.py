@@ -1,4 +1,4 @@
-"""`siyu plan`, `siyu approve`, `siyu apply`, `siyu reconcile`: sending by hand, the same way the daily job does it."""
+"""`siyu plan`, `approve`, `apply`, `reconcile`, `consent`: by hand what the daily job does by itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orchestration.terminal import EXIT_FAILED, expected_errors, refuse, setting
 
 def add_activation_commands(app: typer.Typer) -> None:
     """Register the commands with the app."""
-    for command in (plan, approve, apply, reconcile):
+    for command in (plan, approve, apply, reconcile, consent):
         app.command()(command)
 
 
@@ -89,3 +89,24 @@ def reconcile(
     except expected_errors() as error:
         refuse(error)
     raise typer.Exit(0 if agree else EXIT_FAILED)
+
+
+def consent(
+    word: Annotated[str, typer.Argument(help="allow or deny.")],
+    customer: Annotated[str, typer.Argument(help="customer_id, or an identifier as type:value.")],
+    by: Annotated[str, typer.Option(help="Who records it; it is kept in the ledger.")],
+    channel: Annotated[str, typer.Option(help="wecom, file, tools, or all.")] = "all",
+    reason: Annotated[str | None, typer.Option(help="What she said, or where.")] = None,
+) -> None:
+    """Record that a customer allows or denies to be reached. Denied, what she got is taken away again."""
+    from activation.consent import record
+
+    try:
+        if word not in ("allow", "deny"):
+            raise ValueError(f"expected allow or deny, got {word!r}")
+        keys = record(
+            settings_or_refuse(), customer, channel, is_allowed=word == "allow", by=by, reason=reason
+        )
+    except expected_errors() as error:
+        refuse(error)
+    terminal().print(f"recorded for {len(keys)} identifiers; the next plan follows it", markup=False)

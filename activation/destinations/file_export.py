@@ -20,6 +20,7 @@ from activation.contracts import (
     Action,
     ActivationError,
     Change,
+    Channel,
     Estimate,
     Members,
     Observed,
@@ -52,6 +53,7 @@ class FileExport:
     """The destination ``file_export``."""
 
     name = "file_export"
+    channel = Channel.FILE
     relation = "activation.act_file__segment_members"
     key_columns: tuple[str, ...] = ("customer_id",)
     value_columns: tuple[str, ...] = (
