@@ -66,28 +66,26 @@ def reconcile(
     repair: Annotated[bool, typer.Option("--repair", help="Correct the ledger by what is there.")] = False,
 ) -> None:
     """Read back what is at the destinations and compare it with the ledger. Nothing is sent."""
-    from activation.audit import audit
-    from activation.contracts import ActivationError
-    from activation.log import summary
+    from activation.audit import AuditReport, NotObservableError, audit_all
     from orchestration.demo import outside
 
     console, agree = terminal(), True
     try:
         with outside(settings_or_refuse(), line=console.print) as reachable:
-            targets = [each for each in summary(reachable) if segment in (None, each.segment_code)]
-            if not targets:
-                refuse(ValueError(f"nothing was ever planned{f' for {segment!r}' if segment else ''}"))
-            for each in targets:
-                try:
-                    report = audit(reachable, each.segment_code, each.destination, repair=repair)
-                except ActivationError as error:  # one destination keeps no other from being read
-                    console.print(f"{each.segment_code} -> {each.destination}: {error}", markup=False)
-                    agree = False
-                    continue
-                console.print(report.line(), markup=False)
-                agree = agree and (report.agrees or report.is_repaired)
+            found = audit_all(reachable, segment, repair=repair)
     except expected_errors() as error:
         refuse(error)
+    if not found:
+        refuse(
+            ValueError(f"nothing was ever planned{f' for {segment!r}' if segment else ''}; see `siyu plan`")
+        )
+    for name, report in found:
+        if isinstance(report, AuditReport):
+            console.print(report.line(), markup=False)
+            agree = agree and (report.agrees or report.is_repaired)
+        else:
+            console.print(f"{name}: {report}", markup=False)
+            agree = agree and isinstance(report, NotObservableError)
     raise typer.Exit(0 if agree else EXIT_FAILED)
 
 
