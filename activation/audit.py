@@ -14,6 +14,7 @@ from activation import store
 from activation.contracts import ActivationError
 from activation.destinations import build
 from activation.ledger import Ledger
+from activation.log import summary
 from activation.policy import load_policy
 from activation.reconcile import settle
 from common.settings import Settings
@@ -105,3 +106,23 @@ def audit(settings: Settings, segment_code: str, destination: str, *, repair: bo
             )
     finally:
         target.close()
+
+
+def audit_all(
+    settings: Settings, segment_code: str | None = None, *, repair: bool = False
+) -> list[tuple[str, AuditReport | ActivationError]]:
+    """Audit every destination of every segment (or of one) that was ever planned, each with its name.
+
+    One that cannot be read keeps no other from being read: its error stands in its place.
+    """
+    found: list[tuple[str, AuditReport | ActivationError]] = []
+    for each in summary(settings):
+        if segment_code not in (None, each.segment_code):
+            continue
+        outcome: AuditReport | ActivationError
+        try:
+            outcome = audit(settings, each.segment_code, each.destination, repair=repair)
+        except ActivationError as error:
+            outcome = error
+        found.append((f"{each.segment_code} -> {each.destination}", outcome))
+    return found

@@ -95,6 +95,15 @@ MEMBER_GONE = "member_gone"
 ENDED_CLASSES = frozenset({RELATION_ENDED, MEMBER_GONE})
 
 
+class Channel(StrEnum):
+    """Where a customer may allow or deny to be reached; ``all`` stands for every one of them."""
+
+    WECOM = "wecom"
+    FILE = "file"
+    TOOLS = "tools"
+    ALL = "all"
+
+
 class Retry(StrEnum):
     """What a refusal means for later runs: try again, there is no use, or somebody must do something first.
 
@@ -208,6 +217,7 @@ class Destination(Protocol):
     """Where a segment can be sent. Only ``prepare``, ``send`` and ``read_back`` reach outside."""
 
     name: str
+    channel: Channel
     relation: str
     key_columns: tuple[str, ...]
     """Columns of ``relation`` that name a row there; with a bar between them they are the row key."""

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from activation.consent import denied_keys
 from activation.contracts import Action, Destination, Segment
 from activation.diff import Diff, compare
 from activation.known import load_known
@@ -61,9 +63,11 @@ def drafting(
     """
     with tempfile.TemporaryDirectory(prefix="siyu-plan-") as scratch:
         folder = Path(scratch)
+        with ledger.reading() as book:
+            denied = pa.array(denied_keys(book, destination.channel), pa.string())
         with reading(settings) as db:
             db.execute("set preserve_insertion_order = false")
-            segment = open_payload(db, segment_code, destination)
+            segment = open_payload(db, segment_code, destination, denied)
             known = load_known(db, settings, ledger, segment_code, destination.name)
             diff = compare(
                 db,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import duckdb
+import pyarrow as pa
 
 from activation.contracts import Destination, PayloadError, Segment
 from activation.rows import BAR
@@ -13,12 +14,14 @@ from activation.rows import BAR
 _SEGMENT_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}")
 
 
-def open_payload(db: duckdb.DuckDBPyConnection, segment_code: str, destination: Destination) -> Segment:
+def open_payload(
+    db: duckdb.DuckDBPyConnection, segment_code: str, destination: Destination, denied_keys: pa.Array
+) -> Segment:
     """Create the temporary relations of one segment's payload in an open warehouse; return the segment.
 
     ``members`` has one row per member (customer_id), ``excluded`` one per member that must not receive
     anything (customer_id, reason), ``desired`` one per row that should be there (row_key, customer_id,
-    content as JSON text).
+    content as JSON text). ``denied_keys`` are identifiers of people who do not want to be reached there.
 
     Raises:
         PayloadError: no such segment or table, the segment does not declare the destination, or broken keys.
@@ -37,6 +40,7 @@ def open_payload(db: duckdb.DuckDBPyConnection, segment_code: str, destination: 
             )
         _refuse_shared_tag(segment, segments)
         destination.check(segment)
+        _create_excluded(db, segment_code, denied_keys)
         _create_relations(db, segment_code, destination)
         _check_rows(db, destination)
     except (duckdb.CatalogException, duckdb.BinderException) as error:
@@ -46,15 +50,30 @@ def open_payload(db: duckdb.DuckDBPyConnection, segment_code: str, destination: 
     return segment
 
 
+def _create_excluded(db: duckdb.DuckDBPyConnection, segment_code: str, denied_keys: pa.Array) -> None:
+    """One row per member who must not receive anything, with the first reason in the alphabet."""
+    members = f"from marts.segment_members where segment_code = '{segment_code}'"
+    reasons = [f"select customer_id, 'holdout' as reason {members} and is_holdout"]
+    if len(denied_keys):
+        db.register("denied_arrow", pa.table({"identifier_key": denied_keys}))
+        db.execute("create or replace temp table denied as select identifier_key from denied_arrow")
+        db.unregister("denied_arrow")
+        whose = (
+            "select customer_id from marts.bridge_customer_identities semi join denied using (identifier_key)"
+        )
+        reasons.append(f"select customer_id, 'opted_out' as reason {members} and customer_id in ({whose})")
+    told = " union all ".join(reasons)
+    db.execute(
+        "create or replace temp table excluded as select customer_id, min(reason) as reason "  # noqa: S608
+        f"from ({told}) as reasons group by customer_id"
+    )
+
+
 def _create_relations(db: duckdb.DuckDBPyConnection, segment_code: str, destination: Destination) -> None:
     # The code is letters, digits, _ and - here; a bound parameter would import pandas (0.5 s a run).
     of_segment = f"where segment_code = '{segment_code}'"
     members = f"from marts.segment_members {of_segment}"
     db.execute(f"create or replace temp view members as select customer_id {members}")
-    db.execute(
-        "create or replace temp table excluded as "
-        f"select distinct customer_id, 'holdout' as reason {members} and is_holdout"
-    )
     key = f" || '{BAR}' || ".join(map(_cell, destination.key_columns))
     content = ", ".join(f"'{each}', {_quoted(each)}" for each in destination.value_columns)
     some = db.execute("select 1 from excluded limit 1").fetchone()

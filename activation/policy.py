@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -39,6 +40,10 @@ class WecomTagsPolicy(_Strict):
     timeout_seconds: float = Field(gt=0)
 
 
+class FileExportPolicy(_Strict):
+    formats: list[Literal["csv", "parquet", "xlsx"]]
+
+
 class WebhookPolicy(_Strict):
     seconds_per_call: float = Field(gt=0)
     timeout_seconds: float = Field(gt=0)
@@ -51,6 +56,7 @@ class Policy(_Strict):
     retry_ended_relation_after_days: int = Field(ge=0)
     give_up_after_days: int = Field(ge=1)
     wecom_tags: WecomTagsPolicy
+    file_export: FileExportPolicy
     webhook: WebhookPolicy
 
     def objection(self, *, adds: int, changes: int, removes: int, known: int) -> str | None:

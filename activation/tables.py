@@ -164,6 +164,21 @@ refusals = sa.Table(
     sa.Column("last_at", Instant, nullable=False),
 )
 
+# What customers said about being reached, word by word; the newest about an identifier and channel counts.
+# It hangs on identifiers, so that it stays hers when customers are joined or parted.
+consents = sa.Table(
+    "consents",
+    metadata,
+    sa.Column("consent_id", sa.String, primary_key=True),
+    sa.Column("identifier_key", sa.String, nullable=False),
+    sa.Column("channel", sa.String, nullable=False),
+    sa.Column("is_allowed", sa.Boolean, nullable=False),
+    sa.Column("said_at", Instant, nullable=False),
+    sa.Column("recorded_by", sa.String, nullable=False),
+    sa.Column("reason", sa.String),
+    sa.Index("consents_by_channel", "channel", "identifier_key"),
+)
+
 runs = sa.Table(
     "runs",
     metadata,

@@ -80,8 +80,10 @@ def history_of(runs: Iterable[dg.DagsterRun], published: Collection[str] = ()) -
     return days
 
 
-def automation(settings: Settings, job: Any) -> tuple[list[Any], list[dg.SensorDefinition]]:
-    """Return the schedule and the sensors. They start switched off unless ``SIYU_SCHEDULES`` is true."""
+def automation(
+    settings: Settings, job: Any, read_back: dg.JobDefinition
+) -> tuple[list[Any], list[dg.SensorDefinition]]:
+    """Return the schedules and the sensors. They start switched off unless ``SIYU_SCHEDULES`` is true."""
     switched_on = settings.schedules
     sensor_status = dg.DefaultSensorStatus.RUNNING if switched_on else dg.DefaultSensorStatus.STOPPED
     schedule = dg.build_schedule_from_partitioned_job(
@@ -92,12 +94,20 @@ def automation(settings: Settings, job: Any) -> tuple[list[Any], list[dg.SensorD
         minute_of_hour=30,
         default_status=dg.DefaultScheduleStatus.RUNNING if switched_on else dg.DefaultScheduleStatus.STOPPED,
     )
+    weekly = dg.ScheduleDefinition(
+        job=read_back,
+        name="read_back_on_sundays",
+        cron_schedule="0 5 * * 0",
+        execution_timezone=settings.business_timezone,
+        description="Sundays at 05:00: what is at the destinations against the ledger.",
+        default_status=dg.DefaultScheduleStatus.RUNNING if switched_on else dg.DefaultScheduleStatus.STOPPED,
+    )
     sensors = [
         _catch_up(settings, job, sensor_status),
         _inbox(settings, job, sensor_status),
         _stale_runs(settings),
     ]
-    return [schedule], sensors
+    return [schedule, weekly], sensors
 
 
 def _catch_up(settings: Settings, job: Any, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:

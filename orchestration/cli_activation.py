@@ -1,4 +1,4 @@
-"""`siyu plan`, `siyu approve`, `siyu apply`, `siyu reconcile`: sending by hand, the same way the daily job does it."""
+"""`siyu plan`, `approve`, `apply`, `reconcile`, `consent`: by hand what the daily job does by itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orchestration.terminal import EXIT_FAILED, expected_errors, refuse, setting
 
 def add_activation_commands(app: typer.Typer) -> None:
     """Register the commands with the app."""
-    for command in (plan, approve, apply, reconcile):
+    for command in (plan, approve, apply, reconcile, consent):
         app.command()(command)
 
 
@@ -66,26 +66,45 @@ def reconcile(
     repair: Annotated[bool, typer.Option("--repair", help="Correct the ledger by what is there.")] = False,
 ) -> None:
     """Read back what is at the destinations and compare it with the ledger. Nothing is sent."""
-    from activation.audit import audit
-    from activation.contracts import ActivationError
-    from activation.log import summary
+    from activation.audit import AuditReport, NotObservableError, audit_all
     from orchestration.demo import outside
 
     console, agree = terminal(), True
     try:
         with outside(settings_or_refuse(), line=console.print) as reachable:
-            targets = [each for each in summary(reachable) if segment in (None, each.segment_code)]
-            if not targets:
-                refuse(ValueError(f"nothing was ever planned{f' for {segment!r}' if segment else ''}"))
-            for each in targets:
-                try:
-                    report = audit(reachable, each.segment_code, each.destination, repair=repair)
-                except ActivationError as error:  # one destination keeps no other from being read
-                    console.print(f"{each.segment_code} -> {each.destination}: {error}", markup=False)
-                    agree = False
-                    continue
-                console.print(report.line(), markup=False)
-                agree = agree and (report.agrees or report.is_repaired)
+            found = audit_all(reachable, segment, repair=repair)
     except expected_errors() as error:
         refuse(error)
+    if not found:
+        refuse(
+            ValueError(f"nothing was ever planned{f' for {segment!r}' if segment else ''}; see `siyu plan`")
+        )
+    for name, report in found:
+        if isinstance(report, AuditReport):
+            console.print(report.line(), markup=False)
+            agree = agree and (report.agrees or report.is_repaired)
+        else:
+            console.print(f"{name}: {report}", markup=False)
+            agree = agree and isinstance(report, NotObservableError)
     raise typer.Exit(0 if agree else EXIT_FAILED)
+
+
+def consent(
+    word: Annotated[str, typer.Argument(help="allow or deny.")],
+    customer: Annotated[str, typer.Argument(help="customer_id, or an identifier as type:value.")],
+    by: Annotated[str, typer.Option(help="Who records it; it is kept in the ledger.")],
+    channel: Annotated[str, typer.Option(help="wecom, file, tools, or all.")] = "all",
+    reason: Annotated[str | None, typer.Option(help="What she said, or where.")] = None,
+) -> None:
+    """Record that a customer allows or denies to be reached. Denied, what she got is taken away again."""
+    from activation.consent import record
+
+    try:
+        if word not in ("allow", "deny"):
+            raise ValueError(f"expected allow or deny, got {word!r}")
+        keys = record(
+            settings_or_refuse(), customer, channel, is_allowed=word == "allow", by=by, reason=reason
+        )
+    except expected_errors() as error:
+        refuse(error)
+    terminal().print(f"recorded for {len(keys)} identifiers; the next plan follows it", markup=False)

@@ -15,6 +15,7 @@ from orchestration.daily import daily_job, daily_partitions
 from orchestration.dbt_run import prepare_manifest
 from orchestration.progress import progress_logger
 from orchestration.project import declared_segments
+from orchestration.read_back import read_back_job
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -22,7 +23,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     manifest = prepare_manifest(settings)
     segments = declared_segments()
     job = daily_job(settings)
-    schedules, sensors = automation(settings, job)
+    read_back = read_back_job(settings)
+    schedules, sensors = automation(settings, job, read_back)
     training_job, training_schedule = training_automation(settings)
     return dg.Definitions(
         assets=[
@@ -34,7 +36,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             *activation_assets(settings, segments),
             published_asset(settings, manifest, segments, table_keys(manifest)),
         ],
-        jobs=[job, training_job],
+        jobs=[job, read_back, training_job],
         schedules=[*schedules, training_schedule],
         sensors=sensors,
         executor=dg.in_process_executor,

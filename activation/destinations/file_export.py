@@ -1,4 +1,4 @@
-"""CSV hand-off: the whole segment as one file per business day, for tools that take lists.
+"""File hand-off: the whole segment as a CSV per business day (and Parquet, XLSX), for tools that take lists.
 
 Ids only, no phones. The file is written beside its place and moved there whole, so a reader never sees half
 of it, and written anew only when a member or one of its values changed.
@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
-import os
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -20,8 +17,8 @@ from activation.contracts import (
     Action,
     ActivationError,
     Change,
+    Channel,
     Estimate,
-    Members,
     Observed,
     Order,
     Outcome,
@@ -30,8 +27,15 @@ from activation.contracts import (
     Segment,
     Values,
 )
+from activation.destinations.hand_off_files import (
+    FORMATS,
+    Cell,
+    TooManyRowsError,
+    csv_text,
+    safe_text,
+    write_whole,
+)
 from activation.policy import Policy
-from common.durable import fsync
 from common.settings import Settings
 
 COLUMNS = (
@@ -44,14 +48,13 @@ COLUMNS = (
     "order_count",
     "net_spend_cny",
 )
-# Spreadsheets run a text cell that begins with one of these; some Excel editions the full-width forms too.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 class FileExport:
     """The destination ``file_export``."""
 
     name = "file_export"
+    channel = Channel.FILE
     relation = "activation.act_file__segment_members"
     key_columns: tuple[str, ...] = ("customer_id",)
     value_columns: tuple[str, ...] = (
@@ -65,6 +68,7 @@ class FileExport:
 
     def __init__(self, settings: Settings, policy: Policy) -> None:
         self._exports_dir = settings.exports_dir
+        self._formats = {"csv", *policy.file_export.formats}
 
     def check(self, segment: Segment) -> None:
         """Every segment can be a file."""
@@ -87,15 +91,16 @@ class FileExport:
 
     def send(self, order: Order, changes: Sequence[Change]) -> Iterator[Receipt]:
         """Write the file; the receipt carries its sha256 and row count."""
-        content = _render(order.members)
         target = self._target(order)
         try:
-            _write_whole(target, content)
-        except OSError as error:
+            # The CSV comes last: it is the one that is read back.
+            for kind in sorted(self._formats, key=lambda kind: kind == "csv"):
+                content = FORMATS[kind](COLUMNS, (_cells(values) for values in order.members))
+                write_whole(target.with_suffix(f".{kind}"), content)
+        except (OSError, TooManyRowsError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
             for change in changes:
-                yield Receipt(
-                    change.row_key, Outcome.NOT_SENT, None, "retry_later", f"not written: {error.strerror}"
-                )
+                yield Receipt(change.row_key, Outcome.NOT_SENT, None, "retry_later", f"not written: {why}")
             return
         digest = hashlib.sha256(content).hexdigest()
         message = f"{target.name}: {len(order.members)} rows, sha256 {digest}"
@@ -132,11 +137,6 @@ class FileExport:
         return self._folder(order) / f"{order.as_of.isoformat()}.csv"
 
 
-def safe_text(text: str) -> str:
-    """Return the text so that no spreadsheet takes it for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-
-
 def _content(row: dict[str, str]) -> str:
     """The JSON text of the value columns, from what stands in the file."""
     fen = int(Decimal(row["net_spend_cny"]) * 100) if row["net_spend_cny"] else None
@@ -153,39 +153,14 @@ def _told(cell: str) -> str | None:
     return (cell[1:] if cell.startswith("'") else cell) or None
 
 
-def _line(values: Values) -> list[str]:
+def _cells(values: Values) -> list[Cell]:
     fen = values["net_spend_fen"]
-    cells = {**values, "net_spend_cny": None if fen is None else Decimal(fen) / 100}
-    return [_cell(cells[name]) for name in COLUMNS]
+    cells: dict[str, Cell] = {**values, "net_spend_cny": None if fen is None else Decimal(fen) / 100}
+    return [cells[name] for name in COLUMNS]
 
 
-def _cell(value: str | int | Decimal | None) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        return f"{value:.2f}"
-    return safe_text(value) if isinstance(value, str) else str(value)
-
-
-def _render(members: Members) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(_line(values) for values in members)
-    return text.getvalue().encode("utf-8-sig")  # Excel takes a CSV without the mark for GBK
-
-
-def _write_whole(target: Path, content: bytes) -> None:
-    scratch = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        with scratch.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(target)
-    finally:
-        scratch.unlink(missing_ok=True)
-    fsync(target.parent)
+def _line(values: Values) -> list[str]:
+    return [csv_text(cell) for cell in _cells(values)]
 
 
 def _in_effect(change: Change, there: dict[str, list[str]]) -> bool:

@@ -13,6 +13,7 @@ from activation.contracts import (
     Action,
     ActivationError,
     Change,
+    Channel,
     DestinationStoppedError,
     Estimate,
     Observed,
@@ -50,6 +51,7 @@ class PostgresqlTable:
     """The destination ``postgresql_table``."""
 
     name = "postgresql_table"
+    channel = Channel.TOOLS
     relation = "activation.act_tools__segment_members"
     key_columns: tuple[str, ...] = ("customer_id",)
     value_columns: tuple[str, ...] = ("customer_no", "entered_date", "tier_code")

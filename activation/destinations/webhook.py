@@ -19,6 +19,7 @@ from activation.contracts import (
     Action,
     ActivationError,
     Change,
+    Channel,
     DestinationStoppedError,
     Estimate,
     Observed,
@@ -46,6 +47,7 @@ class Webhook:
     """The destination ``webhook``."""
 
     name = "webhook"
+    channel = Channel.TOOLS
     relation = "activation.act_tools__segment_members"
     key_columns: tuple[str, ...] = ("customer_id",)
     value_columns: tuple[str, ...] = ("customer_no", "entered_date", "tier_code")

@@ -18,6 +18,7 @@ from activation.contracts import (
     Action,
     ActivationError,
     Change,
+    Channel,
     DestinationStoppedError,
     Estimate,
     Observed,
@@ -53,6 +54,7 @@ class WecomTags:
     """The destination ``wecom_tags``."""
 
     name = "wecom_tags"
+    channel = Channel.WECOM
     relation = "activation.act_wecom__segment_tags"
     key_columns: tuple[str, ...] = ("userid", "external_userid")
     value_columns: tuple[str, ...] = ("tag_group_name", "tag_name")

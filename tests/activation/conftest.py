@@ -65,7 +65,13 @@ class Brand:
             tier_code varchar, order_count bigint, net_spend_fen bigint)""")
         db.execute("""create table activation.act_tools__segment_members (segment_code varchar,
             customer_id varchar, customer_no bigint, entered_date date, tier_code varchar)""")
+        db.execute(
+            "create table marts.bridge_customer_identities (identifier_key varchar, customer_id varchar)"
+        )
         for customer, pairs in self.members.items():
+            for _, external in pairs:
+                key = f"external_userid:{external}"
+                db.execute("insert into marts.bridge_customer_identities values (?, ?)", [key, customer])
             held = customer in self.holdouts
             db.execute(
                 "insert into marts.segment_members values (?, ?, ?, ?)", [self.code, customer, AS_OF, held]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -55,7 +55,10 @@ class FakeWecom:
             return self._get(request.query_params["external_userid"])
         if path == "externalcontact/get_follow_user_list":
             return JSONResponse({"errcode": 0, "follow_user": sorted({pair[0] for pair in self.relations})})
-        body = await request.json()
+        try:
+            body = await request.json()
+        except ClientDisconnect:  # a killed applier
+            return PlainTextResponse("nobody listens", status_code=400)
         if path == "externalcontact/batch/get_by_user":
             return self._page(body)
         if path == "externalcontact/get_corp_tag_list":

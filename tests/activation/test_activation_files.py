@@ -7,10 +7,12 @@ import datetime as dt
 import hashlib
 
 import duckdb
+import openpyxl
+import pyarrow.parquet as pq
 import pytest
 
 from activation import log
-from activation.destinations.file_export import safe_text
+from activation.destinations.hand_off_files import safe_text
 from activation.policy import PolicyError, load_policy
 
 AS_OF = dt.date(2026, 3, 1)
@@ -81,6 +83,31 @@ def test_a_segment_name_cannot_become_a_formula(brand):
 def test_every_formula_start_is_defused(start):
     assert safe_text(f"{start}1+1") == f"'{start}1+1"
     assert safe_text(f"a{start}1") == f"a{start}1"
+
+
+def test_parquet_and_excel_lie_beside_the_csv_when_asked_for(brand, monkeypatch, tmp_path):
+    path = tmp_path / "policy.yml"
+    path.write_text(load_policy_text().replace("formats: [csv]", "formats: [parquet, xlsx]"))
+    monkeypatch.setattr("activation.plans.load_policy", lambda: load_policy(path))
+    monkeypatch.setattr("activation.apply.load_policy", lambda: load_policy(path))
+    brand.with_customers(3)
+    brand.spend = {"c001": -250}
+    brand.name_zh = "=1+1"
+    brand.build()
+    assert brand.sync("file_export").status == "sent"
+    folder = brand.settings.exports_dir / "dormant"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        f"2026-03-01.{kind}" for kind in ("csv", "parquet", "xlsx")
+    ]
+    table = pq.read_table(folder / "2026-03-01.parquet").to_pylist()
+    assert [(r["customer_id"], str(r["net_spend_cny"]), r["order_count"]) for r in table] == [
+        ("c000", "123.45", 2),
+        ("c001", "-2.50", 2),
+        ("c002", "123.45", 2),
+    ]
+    sheet = list(openpyxl.load_workbook(folder / "2026-03-01.xlsx").active.iter_rows())
+    assert [cell.value for cell in sheet[2]][:3] == ["dormant", "'=1+1", "c001"]
+    assert {cell.data_type for row in sheet for cell in row} <= {"s", "n", "d"}, "no formulas"
 
 
 def test_a_disk_error_is_a_row_not_sent_and_comes_again(brand):

@@ -48,6 +48,8 @@ def test_help__imports_nothing_heavy() -> None:
         "plan",
         "approve",
         "apply",
+        "reconcile",
+        "consent",
         "ingest",
         "gate",
         "sandbox",
@@ -130,6 +132,18 @@ def test_plan__names_the_segments_there_are() -> None:
     done = siyu("plan", "nobody")
     assert done.returncode == 2
     assert "high_value_silent" in done.stderr
+
+
+def test_reconcile__of_a_home_that_never_planned_says_so() -> None:
+    result = runner.invoke(app, ["reconcile"])
+    assert result.exit_code == 2
+    assert "nothing was ever planned" in result.output
+
+
+def test_consent__takes_two_words_only() -> None:
+    result = runner.invoke(app, ["consent", "maybe", "c1", "--by", "crm"])
+    assert result.exit_code == 2
+    assert "expected allow or deny" in result.output
 
 
 def test_demo_home__keeps_its_settings_and_never_takes_over_another(home: Path, tmp_path: Path) -> None:

@@ -92,6 +92,8 @@ def test_automation__is_off_unless_asked_for(definitions: dg.Definitions, tmp_pa
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
     assert schedule.cron_schedule == "30 2 * * *"
     assert schedule.execution_timezone == "Asia/Shanghai"
+    weekly = definitions.resolve_schedule_def("read_back_on_sundays")
+    assert (weekly.job_name, weekly.default_status) == ("read_back", dg.DefaultScheduleStatus.STOPPED)
     assert definitions.resolve_sensor_def("stale_runs").default_status == dg.DefaultSensorStatus.RUNNING
     switched_on = build_definitions(Settings(home=tmp_path, schedules=True))
     assert (
