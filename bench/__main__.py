@@ -19,6 +19,7 @@ from pathlib import Path
 from bench.identity import p6, p6i
 from bench.ingest import CEILING_ROWS_A_SECOND, rows_per_cpu_second
 from bench.measure import ROUNDS, Measure
+from bench.predict import p13s
 from common.lake import Lake
 from common.settings import load_settings
 from sandbox.generate.plan import Mix, Plan
@@ -99,6 +100,7 @@ MEASURES: dict[str, Callable[[int | None, Path], Measure]] = {
     "P6": p6,
     "P6i": p6i,
     "P10": p10,
+    "P13s": p13s,
 }
 
 
