@@ -50,6 +50,7 @@ def world(
             "customer_id": ids, "category": names[favourite],
             "order_count": columns["order_count"], "since_last_days": columns["since_last_days"],
         }))  # fmt: skip
+        _write(folder, day, "noise", pa.table({"customer_id": pa.array([], pa.string())}))
         _write(folder, day, "anchors", pa.table({"customer_id": ids, "identifier_key": ids}))
         buys = chance.random(customers) < rule(columns, chance)
         # Mostly the next one in the list: what she bought most often so far is the wrong guess.
@@ -71,7 +72,6 @@ def world(
     _write(folder, looks.newest, "bought", orders.drop_columns(["category"]))
     _write(folder, looks.newest, "bought_categories", orders)
     _write(folder, looks.newest, "owners", pa.table({"identifier_key": ids, "customer_id": ids}))
-    _write(folder, looks.newest, "noise", pa.table({"customer_id": pa.array([], pa.string())}))
     return Snapshots(folder, looks.newest)
 
 
