@@ -105,7 +105,7 @@ def test_signal_of_later__is_not_learned(home: DbtHome) -> None:
 
     # Said to have been known all along, the same records give the labels away: the test can fail.
     cheated = repurchase(trained(home, history_loaded_by=planted_on))
-    assert cheated.metrics["test"]["auc"] > 0.95
+    assert cheated.metrics["test"]["auc"] > 0.85
 
     shown = metadata_of(honest)
     assert "data:image/png;base64," in shown[f"{REPURCHASE}/plots"].md_str
