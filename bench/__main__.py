@@ -20,6 +20,7 @@ from bench.activation import p7
 from bench.identity import p6, p6i
 from bench.ingest import CEILING_ROWS_A_SECOND, rows_per_cpu_second
 from bench.measure import ROUNDS, Measure
+from bench.predict import p13s
 from common.lake import Lake
 from common.settings import load_settings
 from sandbox.generate.plan import Mix, Plan
@@ -101,6 +102,7 @@ MEASURES: dict[str, Callable[[int | None, Path], Measure]] = {
     "P6i": p6i,
     "P7": lambda asked, folder: p7(asked or 10_000_000, folder, ROUNDS),
     "P10": p10,
+    "P13s": p13s,
 }
 
 

@@ -52,7 +52,7 @@ def learn(
 
     settings: dict[str, Any] = {
         "objective": "multiclass" if classes else "binary",
-        "learning_rate": 0.05,
+        "learning_rate": 0.1,
         "num_leaves": 15,
         # Small leaves remember customers instead of learning from them.
         "min_data_in_leaf": max(20, len(rows) // 2000),

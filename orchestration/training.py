@@ -18,7 +18,7 @@ from common.settings import DBT_PROJECT_DIR, Settings
 from orchestration.days import choose_known_at, last_complete_day
 from orchestration.dbt_run import DbtError, dbt_environment, start_dbt
 from orchestration.landing import StreamResult, land_arrivals
-from prediction.train import Replay, train
+from prediction.train import Replay, newest_load_of_facts, train
 from prediction.versions import PREDICTION_MODELS, Training, arrive
 
 Line = Callable[[str], None]
@@ -57,8 +57,8 @@ def train_models(
     lake = Lake(settings.lake_dir)
     lake.ensure()
     day = as_of or last_complete_day(settings)
-    # A load id that is in the lake: the same training asked for tomorrow is the same training.
-    known = min(choose_known_at(known_at, lake), lake.last_load_id() or "")
+    # The newest load that is no model itself: the same training asked for again is the same training.
+    known = min(choose_known_at(known_at, lake), newest_load_of_facts(lake) or "")
     with _replays(settings, line) if replay is None else _given(replay) as replays:
         training = train(
             settings,

@@ -96,7 +96,7 @@ def psi(before: Floats, now: Floats) -> float:
     edges = np.unique(np.quantile(before, np.linspace(0, 1, BINS + 1)[1:-1]))
     shares = []
     for values in (before, now):
-        counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+        counts = np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
         # Half a customer more in each part: an empty one is no infinite drift.
         shares.append((counts + 0.5) / (counts.sum() + 0.5 * len(counts)))
     return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))

@@ -32,6 +32,8 @@ _TABLES = {
             on identifiers.identifier_no = identities.customer_no
             and identifiers.identifier_key = identities.identifier_key
     """,
+    # As the day itself saw it: who turns out to be noise later is a thing of the future.
+    "noise": "select distinct customer_id from marts.customer_noise where is_noise",
 }
 _TABLES_OF_THE_NEWEST = {
     "owners": "select identifier_key, customer_id from marts.bridge_customer_identities",
@@ -48,7 +50,6 @@ _TABLES_OF_THE_NEWEST = {
         where orders.is_valid and lines.category is not null
         group by all
     """,
-    "noise": "select distinct customer_id from marts.customer_noise where is_noise",
 }
 
 
@@ -98,7 +99,7 @@ class Snapshots:
         """
         known, now = self.folder / day.isoformat(), self.folder / self.newest.isoformat()
         with connect() as db:
-            for name in ("features", "categories", "anchors"):
+            for name in _TABLES:
                 db.execute(f"create view {name} as from read_parquet({_text(known / name)})")
             for name in _TABLES_OF_THE_NEWEST:
                 db.execute(f"create view {name} as from read_parquet({_text(now / name)})")
@@ -155,7 +156,7 @@ with chosen as (
     from features
     inner join anchors on anchors.customer_id = features.customer_id
     inner join owners on owners.identifier_key = anchors.identifier_key
-    where owners.customer_id not in (select customer_id from noise)
+    where features.customer_id not in (select customer_id from noise)
     group by features.customer_id
     order by md5(features.customer_id)
     limit {most}

@@ -20,7 +20,7 @@ from prediction.boosted import try_category, try_yes_no
 from prediction.days import Looks, looks_for
 from prediction.lifetime import NotEnoughHistoryError, Trial, try_order_value, try_purchases
 from prediction.snapshots import Snapshots, take
-from prediction.versions import Training, Version, in_force
+from prediction.versions import PREDICTION_MODELS, Training, Version, in_force
 
 # Builds a warehouse as of a day that knows loads up to an id, and says where it is. The next call may replace it.
 Replay = Callable[[dt.date, str], Path]
@@ -114,12 +114,22 @@ def _first_order_date(warehouse: Path) -> dt.date | None:
     return row[0] if row else None
 
 
+def newest_load_of_facts(lake: Lake) -> str | None:
+    """Return the newest load that is no model version, None when there is none."""
+    return max(_loads_of_facts(lake), default=None)
+
+
 def _first_loaded_day(settings: Settings, lake: Lake) -> dt.date:
-    names = {path.name.removeprefix("load_id=") for path in lake.root.glob("[!_]*/*/load_id=*")}
-    first = min((name for name in names if name != SCHEMA_LOAD_ID), default=None)
+    first = min(_loads_of_facts(lake), default=None)
     if first is None:
         raise NotEnoughHistoryError("the lake is empty; ingest something first")
     return business_date(instant_of(first), settings.zone)
+
+
+def _loads_of_facts(lake: Lake) -> set[str]:
+    own = lake.root / PREDICTION_MODELS.channel / PREDICTION_MODELS.name
+    paths = (path for path in lake.root.glob("[!_]*/*/load_id=*") if path.parent != own)
+    return {path.name.removeprefix("load_id=") for path in paths} - {SCHEMA_LOAD_ID}
 
 
 _TRIES: dict[str, Callable[[Trial], Version]] = {
