@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from common.settings import DBT_PROJECT_DIR
+from orchestration.rules.cases import unit_tests
+from orchestration.rules.literals import literal
 from orchestration.rules.load import RULES, Placed, Rules, load_rules, rule_files
 from orchestration.rules.source import RuleError
 
@@ -21,8 +23,6 @@ _HEAD = """\
 """
 # Shown to people, asked by no rule.
 _NO_ANSWER = {"name_zh", "description_zh", "owner", "parent", "exclusive_group", "derived_from"}
-# Inside a macro file these could be taken for Jinja.
-_ESCAPED = {each: f"\\u{ord(each):04x}" for each in "{}%#'"}
 
 
 def generated_path(project_dir: Path = DBT_PROJECT_DIR) -> Path:
@@ -40,8 +40,25 @@ def compile_rules(project_dir: Path = DBT_PROJECT_DIR) -> bool:
     """
     if not (project_dir / RULES).is_dir():
         return False
-    text = generated(load_rules(project_dir), sources_digest(project_dir))
-    path = generated_path(project_dir)
+    written = [_write(path, text) for path, text in generated_files(project_dir).items()]
+    return any(written)
+
+
+def generated_files(project_dir: Path = DBT_PROJECT_DIR) -> dict[Path, str]:
+    """Return what is to be written, by path.
+
+    Raises:
+        RuleError: a rule or a case is wrong.
+    """
+    rules = load_rules(project_dir)
+    cases = project_dir / "models" / "intermediate" / "customers" / "_rule_cases.yml"
+    return {
+        generated_path(project_dir): generated(rules, sources_digest(project_dir)),
+        cases: unit_tests(project_dir, rules),
+    }
+
+
+def _write(path: Path, text: str) -> bool:
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
     try:
@@ -53,9 +70,11 @@ def compile_rules(project_dir: Path = DBT_PROJECT_DIR) -> bool:
         Path(scratch).replace(path)
     except OSError as error:
         raise RuleError(
-            [f"{path}: rules changed since they were compiled, and this cannot be written ({error.strerror}); "
-             "run `siyu rules compile` where it can"]
-        ) from error  # fmt: skip
+            [
+                f"{path}: rules changed since they were compiled, and this cannot be written ({error.strerror}); "
+                "run `siyu rules compile` where it can"
+            ]
+        ) from error
     return True
 
 
@@ -70,13 +89,9 @@ def sources_digest(project_dir: Path) -> str:
 def generated(rules: Rules, digest: str) -> str:
     """Return the text of the macro file."""
     tags, segments = [_tag(each) for each in rules.tags], [_plain(each.entry) for each in rules.segments]
-    features = rules.features.model_dump()
+    features = rules.features.model_dump(exclude_none=True)
     asked = {
-        "features": {
-            **features,
-            "measures": _asked(features["measures"]),
-            "attributes": _asked(features["attributes"]),
-        },
+        "features": {key: each if key == "windows" else _asked(each) for key, each in features.items()},
         "tags": _asked(tags),
         "segments": _asked(segments),
     }
@@ -90,22 +105,6 @@ def generated(rules: Rules, digest: str) -> str:
             _macro("rules_answers_digest", literal(answers)),
         ]
     )
-
-
-def literal(value: Any) -> str:
-    """Return a value as Jinja writes it. Texts hold nothing that Jinja or a macro file could take for its own."""
-    if value is None or isinstance(value, bool):
-        return {None: "none", True: "true", False: "false"}[value]
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, str):
-        text = json.dumps(value, ensure_ascii=False)
-        return "".join(_ESCAPED.get(each, each) for each in text)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{literal(key)}: {literal(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(literal(each) for each in value) + "]"
-    return literal(str(value))  # dates
 
 
 def _tag(placed: Placed) -> dict[str, Any]:
