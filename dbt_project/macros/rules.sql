@@ -22,18 +22,21 @@
     {{ return(measure.windowed | replace('{days}', days | string)) }}
 {% endmacro %}
 
-{#- Features a rule may use, by column -> {type, measure, window}; measure and window only where it has them. -#}
+{#- Features a rule may use, by column -> type and what it is made of (rules/features.yml), in the order of declaration. -#}
 {% macro features() %}
     {% set known = {} %}
-    {% for attribute in feature_definitions().attributes %}
-        {% do known.update({attribute.name: {'type': attribute.type}}) %}
-    {% endfor %}
-    {% for measure in feature_definitions().measures %}
-        {% do known.update({measure.name: {'type': 'number', 'measure': measure}}) %}
-        {% for days in feature_definitions().windows %}
-            {% do known.update({windowed_name(measure, days): {'type': 'number', 'measure': measure, 'window': days}}) %}
+    {% set declared = feature_definitions() %}
+    {% for attribute in declared.attributes %}{% do known.update({attribute.name: {'type': attribute.type}}) %}{% endfor %}
+    {% for kind, entries in [('measure', declared.measures), ('ratio', declared.ratios)] %}
+        {% for entry in entries %}
+            {% do known.update({entry.name: {'type': 'number', kind: entry}}) %}
+            {% for days in declared.windows if entry.windowed %}
+                {% do known.update({windowed_name(entry, days): {'type': 'number', kind: entry, 'window': days}}) %}
+            {% endfor %}
         {% endfor %}
     {% endfor %}
+    {% for entry in declared.carried %}{% do known.update({entry.name: {'type': 'text', 'carried': true}}) %}{% endfor %}
+    {% for entry in declared.calendar %}{% do known.update({entry.name: {'type': 'number', 'calendar': true}}) %}{% endfor %}
     {{ return(known) }}
 {% endmacro %}
 
@@ -43,7 +46,7 @@
         {% if condition.feature not in known %}{% do rule_error(where, 'a declared feature', condition.feature) %}{% endif %}
         {{ return(condition.feature) }}
     {% endif %}
-    {% for column, feature in known.items() if feature.window == condition.window and feature.measure.name == condition.feature %}
+    {% for column, feature in known.items() if feature.window == condition.window and (feature.measure or feature.ratio).name == condition.feature %}
         {{ return(column) }}
     {% endfor %}
     {% do rule_error(where, 'a declared measure and window', [condition.feature, condition.window]) %}

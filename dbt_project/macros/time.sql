@@ -3,6 +3,19 @@
     {{ return(adapter.dispatch('business_date', 'siyu')(timestamp_column)) }}
 {%- endmacro %}
 
+{#- Hour of the day, 0 to 23, of a UTC timestamp in the business time zone. -#}
+{% macro business_hour(timestamp_column) -%}
+    {{ return(adapter.dispatch('business_hour', 'siyu')(timestamp_column)) }}
+{%- endmacro %}
+
+{% macro default__business_hour(timestamp_column) -%}
+    hour(from_utc_timestamp({{ timestamp_column }}, '{{ business_timezone() }}'))
+{%- endmacro %}
+
+{% macro duckdb__business_hour(timestamp_column) -%}
+    hour(timezone('{{ business_timezone() }}', timezone('UTC', {{ timestamp_column }})))
+{%- endmacro %}
+
 {% macro business_timezone() -%}
     {{ return(env_var('SIYU_BUSINESS_TIMEZONE', 'Asia/Shanghai')) }}
 {%- endmacro %}

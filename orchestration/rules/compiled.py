@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from common.settings import DBT_PROJECT_DIR
+from orchestration.rules.cases import unit_tests
+from orchestration.rules.literals import literal
 from orchestration.rules.load import RULES, Placed, Rules, load_rules, rule_files, windowed_column
-from orchestration.rules.segment_models import segment_models, write_segment_models
+from orchestration.rules.segment_models import gone_models, segment_models
 from orchestration.rules.source import RuleError
 from orchestration.rules.steps import in_words, steps_of
 
@@ -27,8 +29,6 @@ _NO_ANSWER = {
     "name_zh", "description_zh", "owner", "parent", "exclusive_group", "derived_from", "purpose", "caps",
     "consent_purpose", "step_texts",
 }  # fmt: skip
-# Inside a macro file these could be taken for Jinja.
-_ESCAPED = {each: f"\\u{ord(each):04x}" for each in "{}%#'"}
 
 
 def generated_path(project_dir: Path = DBT_PROJECT_DIR) -> Path:
@@ -46,9 +46,27 @@ def compile_rules(project_dir: Path = DBT_PROJECT_DIR) -> bool:
     """
     if not (project_dir / RULES).is_dir():
         return False
+    files = generated_files(project_dir)
+    gone = gone_models(project_dir, files)
+    for path in gone:
+        path.unlink(missing_ok=True)
+    written = [_write(path, text) for path, text in files.items()]
+    return any(written) or bool(gone)
+
+
+def generated_files(project_dir: Path = DBT_PROJECT_DIR) -> dict[Path, str]:
+    """Return what is to be written, by path.
+
+    Raises:
+        RuleError: a rule or a case is wrong.
+    """
     rules = load_rules(project_dir)
-    written = _write(generated_path(project_dir), generated(rules, sources_digest(project_dir)))
-    return write_segment_models(project_dir, segment_models(rules), _write) or written
+    cases = project_dir / "models" / "intermediate" / "customers" / "_rule_cases.yml"
+    return {
+        generated_path(project_dir): generated(rules, sources_digest(project_dir)),
+        cases: unit_tests(project_dir, rules),
+        **segment_models(project_dir, rules),
+    }
 
 
 def _write(path: Path, text: str) -> bool:
@@ -64,9 +82,11 @@ def _write(path: Path, text: str) -> bool:
         Path(scratch).replace(path)
     except OSError as error:
         raise RuleError(
-            [f"{path}: rules changed since they were compiled, and this cannot be written ({error.strerror}); "
-             "run `siyu rules compile` where it can"]
-        ) from error  # fmt: skip
+            [
+                f"{path}: rules changed since they were compiled, and this cannot be written ({error.strerror}); "
+                "run `siyu rules compile` where it can"
+            ]
+        ) from error
     return True
 
 
@@ -81,13 +101,9 @@ def sources_digest(project_dir: Path) -> str:
 def generated(rules: Rules, digest: str) -> str:
     """Return the text of the macro file."""
     tags, segments = [_tag(each) for each in rules.tags], _segments(rules)
-    features = rules.features.model_dump()
+    features = rules.features.model_dump(exclude_none=True)
     asked = {
-        "features": {
-            **features,
-            "measures": _asked(features["measures"]),
-            "attributes": _asked(features["attributes"]),
-        },
+        "features": {key: each if key == "windows" else _asked(each) for key, each in features.items()},
         "tags": _asked(tags),
         "segments": _asked(segments),
     }
@@ -101,22 +117,6 @@ def generated(rules: Rules, digest: str) -> str:
             _macro("rules_answers_digest", literal(answers)),
         ]
     )
-
-
-def literal(value: Any) -> str:
-    """Return a value as Jinja writes it. Texts hold nothing that Jinja or a macro file could take for its own."""
-    if value is None or isinstance(value, bool):
-        return {None: "none", True: "true", False: "false"}[value]
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, str):
-        text = json.dumps(value, ensure_ascii=False)
-        return "".join(_ESCAPED.get(each, each) for each in text)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{literal(key)}: {literal(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(literal(each) for each in value) + "]"
-    return literal(str(value))  # dates
 
 
 def _tag(placed: Placed) -> dict[str, Any]:
@@ -145,13 +145,13 @@ def _segments(rules: Rules) -> list[dict[str, Any]]:
 def _names(rules: Rules) -> Callable[[str, str], str]:
     """Return what gives the Chinese name of a ('feature', column), a ('tag', code) or a ('segment', code)."""
     names = {key: each.entry.name_zh for key, each in rules.by_key.items()}
-    for attribute in rules.features.attributes:
-        names["feature", attribute.name] = attribute.name_zh
-    for measure in rules.features.measures:
-        names["feature", measure.name] = measure.name_zh
-        for days in rules.features.windows if measure.windowed else []:
-            column = windowed_column(measure.windowed, days)
-            names["feature", column] = f"{measure.name_zh}（近 {days} 天）"
+    features = rules.features
+    for named in (*features.attributes, *features.carried, *features.calendar):
+        names["feature", named.name] = named.name_zh
+    for number in features.numbers:
+        names["feature", number.name] = number.name_zh
+        for days in features.windows if number.windowed else []:
+            names["feature", windowed_column(number.windowed, days)] = f"{number.name_zh}（近 {days} 天）"
     return lambda kind, code: names.get((kind, code), code)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -79,7 +78,7 @@ def load_rules(project_dir: Path) -> Rules:
     folder = project_dir / RULES
     name = f"{project_dir.name}/{RULES}"
     feature_source = read_source(folder / "features.yml", f"{name}/features.yml")
-    features = _parsed(FeatureFile, feature_source, (), "features", feature_source.data, problems)
+    features = parsed(FeatureFile, feature_source, (), "features", feature_source.data, problems)
     tags: list[Placed] = []
     for path in sorted((folder / "tags").glob("*.yml")):
         source = read_source(path, f"{name}/tags/{path.name}")
@@ -138,15 +137,16 @@ def _entries(model: type[Model], source: Source, family: str, problems: Problems
     found = []
     for number, raw in enumerate(source.data):
         code = raw.get("code", f"no. {number + 1}") if isinstance(raw, dict) else f"no. {number + 1}"
-        entry = _parsed(model, source, (number,), f"{model.__name__.lower()} {code}", raw, problems)
+        entry = parsed(model, source, (number,), f"{model.__name__.lower()} {code}", raw, problems)
         if entry is not None:
             found.append(Placed(entry, source, (number,), family))
     return found
 
 
-def _parsed(
+def parsed(
     model: type[Model], source: Source, place: Place, what: str, raw: Any, problems: Problems
 ) -> Model | None:
+    """Return an entry as its model has it, or note what is wrong with it and return None."""
     try:
         return model.model_validate(raw)
     except ValidationError as error:
@@ -166,19 +166,27 @@ def _parsed(
 
 def _check_features(features: FeatureFile, source: Source, problems: Problems) -> None:
     seen: set[str] = set()
-    lists: tuple[tuple[str, Iterable[Any]], ...] = (
-        ("measures", features.measures),
-        ("attributes", features.attributes),
-    )
-    for field, entries in lists:
-        for number, entry in enumerate(entries):
-            names = [entry.name]
-            if field == "measures":
-                names += [windowed_column(entry.windowed, days) for days in features.windows]
-            for name in names:
+    for field in ("measures", "ratios", "carried", "calendar", "attributes"):
+        for number, entry in enumerate(getattr(features, field)):
+            template = getattr(entry, "windowed", None)
+            names = [windowed_column(template, days) for days in features.windows] if template else []
+            for name in (entry.name, *names):
                 if name in seen:
                     problems.add(source, (field, number), f"feature {name}", "each name once", name)
                 seen.add(name)
+    measures = {measure.name: measure for measure in features.measures}
+    for number, ratio in enumerate(features.ratios):
+        for side in ("of", "per"):
+            measure = measures.get(getattr(ratio, side))
+            if measure is None or (ratio.windowed and not measure.windowed):
+                kind = "measure with windows" if ratio.windowed else "measure"
+                problems.add(
+                    source,
+                    ("ratios", number, side),
+                    f"feature {ratio.name}",
+                    f"a {kind}",
+                    getattr(ratio, side),
+                )
     if len(set(features.windows)) != len(features.windows):
         problems.add(source, ("windows",), "windows", "each length once", features.windows)
 
@@ -199,13 +207,16 @@ def _check_codes(entries: list[Placed], problems: Problems) -> None:
 
 
 def _known(features: FeatureFile, tags: list[Placed], segments: list[Placed]) -> Known:
+    numbers = features.numbers
     windowed = {
-        (measure.name, days): windowed_column(measure.windowed, days)
-        for measure in features.measures
+        (entry.name, days): windowed_column(entry.windowed, days)
+        for entry in numbers
+        if entry.windowed
         for days in features.windows
     }
     types: dict[str, str] = {attribute.name: attribute.type for attribute in features.attributes}
-    types |= dict.fromkeys([measure.name for measure in features.measures], "number")
+    types |= dict.fromkeys([entry.name for entry in (*numbers, *features.calendar)], "number")
+    types |= dict.fromkeys([entry.name for entry in features.carried], "text")
     types |= dict.fromkeys(windowed.values(), "number")
     values = {
         each.entry.code: frozenset(case.value for case in each.entry.cases) if each.entry.cases else None

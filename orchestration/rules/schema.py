@@ -32,23 +32,43 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Measure(Entry):
-    """Something counted or summed per customer and day; ``windowed`` names it over the last {days} days."""
+Windowed = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\{days\}[a-z0-9_]*$")]
+# Kinds of events by which `int_run__observed` tells whom a day touches.
+EventKind = Literal[
+    "order", "refund", "coupon", "register", "contact", "contact_end", "group", "group_end", "follower",
+    "follower_end", "friend", "lead", "interaction", "touch",
+]  # fmt: skip
+
+
+class Named(Entry):
+    """What every feature has."""
 
     name: Code
-    windowed: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\{days\}[a-z0-9_]*$")]
     name_zh: Text
     description_zh: Text
+
+
+class Measure(Named):
+    """Something summed over a customer's events; ``windowed`` names it over the last {days} days."""
+
+    windowed: Windowed | None = None
+    events: Annotated[list[EventKind], Field(min_length=1)]
     always: bool = False
 
 
-class Attribute(Entry):
+class Ratio(Named):
+    """One measure divided by another, times ``scale``."""
+
+    windowed: Windowed | None = None
+    of: Code
+    per: Code
+    scale: Positive = 1
+
+
+class Attribute(Named):
     """One value per customer."""
 
-    name: Code
     type: Literal["text", "number"]
-    name_zh: Text
-    description_zh: Text
 
 
 class FeatureFile(Entry):
@@ -56,7 +76,15 @@ class FeatureFile(Entry):
 
     windows: Annotated[list[Positive], Field(min_length=1)]
     measures: Annotated[list[Measure], Field(min_length=1)]
-    attributes: list[Attribute]
+    ratios: list[Ratio] = []
+    carried: list[Named] = []
+    calendar: list[Named] = []
+    attributes: list[Attribute] = []
+
+    @property
+    def numbers(self) -> list[Measure | Ratio]:
+        """What a rule may ask about over a window, too."""
+        return [*self.measures, *self.ratios]
 
 
 class Case(Entry):

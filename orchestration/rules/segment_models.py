@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -27,27 +27,21 @@ _COLUMNS = {
 _NOTE = "Generated from rules/segments.yml by `siyu rules compile`."
 
 
-def segment_models(rules: Rules) -> dict[str, str]:
-    """Return the text of every file by its name."""
-    files = {}
+def segment_models(project_dir: Path, rules: Rules) -> dict[Path, str]:
+    """Return the text of every file by its path."""
+    folder, files = project_dir / FOLDER, {}
     for each in rules.segments:
         name = f"seg_{each.entry.code}"
-        files[f"{name}.sql"] = (
+        files[folder / f"{name}.sql"] = (
             f"-- {_NOTE}\n{{{{ config(materialized='view') }}}}\n\n{{{{ segment_model('{each.entry.code}') }}}}\n"
         )
-        files[f"{name}.yml"] = _properties(name, each.entry)
+        files[folder / f"{name}.yml"] = _properties(name, each.entry)
     return files
 
 
-def write_segment_models(
-    project_dir: Path, files: Mapping[str, str], write: Callable[[Path, str], bool]
-) -> bool:
-    """Write what differs and remove the models of segments that are gone; returns whether anything changed."""
-    folder = project_dir / FOLDER
-    gone = [path for path in folder.glob("seg_*") if path.name not in files]
-    for path in gone:
-        path.unlink(missing_ok=True)
-    return any([write(folder / name, text) for name, text in files.items()]) or bool(gone)
+def gone_models(project_dir: Path, files: Collection[Path]) -> list[Path]:
+    """Return the files of segments that are declared no more."""
+    return [path for path in (project_dir / FOLDER).glob("seg_*") if path not in files]
 
 
 def _properties(name: str, segment: Any) -> str:

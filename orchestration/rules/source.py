@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,8 @@ def _value(loader: Any, node: yaml.Node, source: Source, place: Place, around: t
         for key_node, value_node in node.value:
             key = loader.construct_object(key_node)
             key_line = key_node.start_mark.line + 1
+            if isinstance(key, dt.date):
+                key = key.isoformat()
             if not isinstance(key, str):
                 raise RuleError(
                     [f"{source.name}:{key_line}: expected a key that is a text, got {shown(key)}"]

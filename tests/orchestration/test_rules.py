@@ -10,7 +10,8 @@ import pytest
 
 from common.settings import DBT_PROJECT_DIR
 from orchestration.rules import compiled
-from orchestration.rules.compiled import compile_rules, generated_path, literal
+from orchestration.rules.compiled import compile_rules, generated_path
+from orchestration.rules.literals import literal
 from orchestration.rules.load import load_rules
 from orchestration.rules.source import RuleError
 
@@ -70,7 +71,7 @@ def problems(project: Path) -> list[str]:
     ("when", "said"),
     [
         ("{feature: orders_31d_count, op: '=', value: 1}", "tag mine: expected one of the features "),
-        ("{feature: order_count, window: 31, op: '=', value: 1}", "one of the windows 30, 90, 335, 365"),
+        ("{feature: order_count, window: 31, op: '=', value: 1}", "one of the windows 7, 30, 90, 180, 335, 365"),
         ("{feature: city, window: 30, op: '=', value: 杭州}", "one of the measures "),
         (
             "{feature: order_count, op: '~', value: 1}",

@@ -32,14 +32,25 @@ touched_identifiers as (
         observed.identifier_key is not null
         and (
             (observed.event_date > clock.previous_as_of and observed.event_date <= clock.as_of)
-            {%- for days in feature_definitions().windows %}
+            {%- for days, kinds in touching_windows().items() %}
             or (
-                observed.counts_in_windows
+                observed.event_kind in ('{{ kinds | join("', '") }}')
                 and observed.event_date > {{ dbt.dateadd('day', -days, 'clock.previous_as_of') }}
                 and observed.event_date <= {{ dbt.dateadd('day', -days, 'clock.as_of') }}
             )
             {%- endfor %}
         )
+
+    {%- set months = birthday_months_begun() %}
+    {%- if months %}
+    -- A birthday month began or ended meanwhile.
+    {%- for channel in file_channels() %}
+    union
+    select {{ buyer_key('buyer_source', 'buyer_id') }}
+    from {{ ref('stg_' ~ channel.code ~ '__members') }}
+    where extract(month from birthday) in ({{ months | join(', ') }})
+    {%- endfor %}
+    {%- endif %}
 
 ),
 

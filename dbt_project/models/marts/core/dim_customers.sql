@@ -5,19 +5,16 @@
 -- depends_on: {{ ref('int_run__touched_customers') }}
 
 -- Whoever has done something by as_of. Windowed figures are those of the end of that day.
-{%- set windows = [30, 90, 365] %}
-{%- set shown = [
-    'order_count', 'net_fen', 'live_order_count', 'refund_count', 'coupon_use_count', 'contact_add_count',
-    'group_join_count',
-] %}
+{%- set windows = customer_measures().windows %}
+{%- set shown = customer_measures().measures %}
 
 with figures as (
 
     select
         daily.customer_id,
         {{ first_by('daily.first_channel_code', 'case when daily.first_channel_code is not null then daily.event_day end') }} as first_channel_code,
-        min(daily.event_date) as first_seen_date,
-        max(daily.event_date) as last_seen_date,
+        min(case when daily.is_seen = 1 then daily.event_date end) as first_seen_date,
+        max(case when daily.is_seen = 1 then daily.event_date end) as last_seen_date,
         min(case when daily.order_count > 0 then daily.event_date end) as first_order_date,
         max(case when daily.order_count > 0 then daily.event_date end) as last_order_date
         {%- for measure in feature_definitions().measures if measure.name in shown %},
@@ -29,6 +26,7 @@ with figures as (
         {%- endfor %}
     from {{ ref('int_run__daily') }} as daily
     cross join {{ ref('int_run__clock') }} as clock
+    where daily.first_seen_day is not null
     group by daily.customer_id
 
 ),

@@ -6,12 +6,16 @@ with definitions as (
     select
         '{{ tag.code }}' as tag_code,
         {{ sql_value(tag.name_zh, 'text', 'name_zh') }} as name_zh,
-        '{{ tag.family }}' as family,
+        {{ sql_value(tag.family, 'text', 'family') }} as family,
         '{{ tag.made }}' as made,
         '{{ tag.ageing }}' as ageing,
         {{ sql_value(tag.owner, 'text', 'owner') }} as owner,
         {{ tag.version }} as rule_version,
         {{ sql_value(tag.description_zh, 'text', 'description_zh') }} as description_zh,
+        {{ sql_value(tag.parent, 'text', 'parent') if tag.parent else 'cast(null as varchar)' }} as parent_tag_code,
+        {{ sql_value(tag.exclusive_group, 'text', 'exclusive_group') if tag.exclusive_group else 'cast(null as varchar)' }} as exclusive_group,
+        {{ sql_value(tag.derived_from | join(','), 'text', 'derived_from') if tag.derived_from else 'cast(null as varchar)' }}
+            as derived_from,
         {{ sql_value(tojson(tag.cases) if tag.made == 'rule' else tag.feature, 'text', 'rule') }} as rule
     {% endfor %}
 ),
