@@ -4,13 +4,16 @@ from pathlib import Path
 
 import dagster as dg
 
-from common.settings import Settings
+from common.settings import DBT_PROJECT_DIR, Settings
 from orchestration.assets.activate import plan_key
 from orchestration.assets.checks import PAYLOAD
 from orchestration.assets.ingest import WAIT_FOR_OTHER_RUN_SECONDS
+from orchestration.dbt_run import build_target
 from orchestration.home import claim
 from orchestration.project import SegmentSpec, public_tables
 from orchestration.publish import publish
+from orchestration.rules.load import load_rules
+from orchestration.verdict_chain import FILE, verdict_chain
 
 PUBLISHED_KEY = dg.AssetKey(["published", "current"])
 
@@ -38,12 +41,15 @@ def published_asset(
 
         claim(settings, wait_seconds=WAIT_FOR_OTHER_RUN_SECONDS)
         held = held_segments(context.instance, segments)
+        tables = public_tables(manifest)
+        compiled = build_target(settings) / "compiled"
         copy = publish(
             settings,
-            public_tables(manifest),
+            tables,
             run_id=context.run_id,
             held_segments=held,
             extra={"sync_log": sync_log(settings)},
+            notes={FILE: verdict_chain(compiled, tables, load_rules(DBT_PROJECT_DIR)).dumped()},
         )
         return dg.MaterializeResult(
             metadata={

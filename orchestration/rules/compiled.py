@@ -103,6 +103,18 @@ def generated(rules: Rules, digest: str) -> str:
     )
 
 
+def rules_as_data(rules: Rules) -> dict[str, Any]:
+    """Return tags, segments (with their steps), names of features by column, and windowed columns, as plain data."""
+    columns = rules.known.types
+    names = _names(rules)
+    return {
+        "tags": [_tag(each) for each in rules.tags],
+        "segments": _segments(rules),
+        "names": {column: names("feature", column) for column in columns},
+        "windowed": {f"{measure} {days}": column for (measure, days), column in rules.known.windowed.items()},
+    }
+
+
 def literal(value: Any) -> str:
     """Return a value as Jinja writes it. Texts hold nothing that Jinja or a macro file could take for its own."""
     if value is None or isinstance(value, bool):
