@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.warehouse import connect
+import duckdb
+
 from orchestration.publish import DATABASE
 from orchestration.verdict_chain import VERDICTS, VerdictChain
 
@@ -49,25 +50,16 @@ Removed = frozenset[Fact]
 class Replay:
     """Her facts in memory, and the models that judge them. ``customer_id`` must exist in the copy."""
 
-    def __init__(self, folder: Path, chain: VerdictChain, customer_id: str, as_of: dt.date) -> None:
+    def __init__(
+        self, db: duckdb.DuckDBPyConnection, chain: VerdictChain, customer_id: str, as_of: dt.date
+    ) -> None:
         self._chain = chain
         self._as_of = as_of
-        self._db = connect()
-        self._db.execute("set threads = 1")  # so few rows that a second thread costs more than it saves
-        self._db.execute(f"attach '{_quoted(folder / DATABASE)}' as copy (read_only)")
-        self._tables = {name: self._columns(public) for name, public in chain.facts.items()}
-        for name, public in chain.facts.items():
-            if "customer_id" in self._tables[name]:
-                self._db.execute(
-                    f'create temp table "her {name}" as '  # noqa: S608 - our own names
-                    f'select row_number() over () as why_row, * from copy."{public}" where customer_id = ?',
-                    [customer_id],
-                )
-        self.facts = self._facts()
-
-    def close(self) -> None:
-        """Let go of the copy."""
-        self._db.close()
+        self._db = db
+        self._columns = {name: _columns_of(db, public) for name, public in chain.facts.items()}
+        self._filled = [name for name in chain.facts if self._fetch(name, customer_id)]
+        self.facts = [fact for name in self._filled for fact in self._facts(name)]
+        self.facts.sort(key=lambda fact: (fact.day, fact.table, fact.key), reverse=True)
 
     def judge(self, removals: Sequence[Removed]) -> list[dict[str, Any] | None]:
         """Return features and verdicts by column at the end of the day, once per set of removed facts.
@@ -82,27 +74,39 @@ class Replay:
         found = {row[0]: dict(zip(columns, row, strict=True)) for row in cursor.fetchall()}
         return [found.get(f"h{number}") for number in range(len(removals))]
 
-    def _columns(self, public: str) -> list[str]:
-        return [row[0] for row in self._db.execute(f'describe copy."{public}"').fetchall()]
+    def _fetch(self, name: str, customer_id: str) -> bool:
+        """Fetch her rows of a mart; returns whether there are any. What is nobody's stays where it is."""
+        public = self._chain.facts[name]
+        if "customer_id" not in self._columns[name]:
+            self._db.execute(_OF_ALL.format(name=name, public=public))
+            return False
+        self._db.execute(
+            f'create or replace temp table "her {name}" as '  # noqa: S608 - our own names
+            f'select row_number() over () as why_row, * from copy."{public}" where customer_id = ?',
+            [customer_id],
+        )
+        if self._db.execute(f'from "her {name}" limit 1').fetchone():
+            return True
+        self._db.execute(
+            f'create or replace temp table "{name}" as select * exclude (why_row) from "her {name}"'  # noqa: S608
+        )
+        return False
 
-    def _facts(self) -> list[Fact]:
-        found = []
-        for name, public in self._chain.facts.items():
-            columns = self._tables[name]
-            if public not in KEYS or "customer_id" not in columns:
-                continue
-            day = next(each for each in _DATES if each in columns)
-            amount = next((each for each in _AMOUNTS if each in columns), "0")
-            order = "order_key" if "order_key" in columns else "null"
-            key = " || '|' || ".join(f"cast({each} as varchar)" for each in KEYS[public] if each in columns)
-            only = " and event_code = 'member_registered'" if public == "events" else ""
-            rows = self._db.execute(
-                f'select why_row, {key}, {day}, {order}, coalesce({amount}, 0) from "her {name}" '  # noqa: S608
-                f"where {day} <= ?{only} order by {day} desc, 2 desc",
-                [self._as_of],
-            ).fetchall()
-            found += [Fact(public, no, text, on, of, amount) for no, text, on, of, amount in rows]
-        return found
+    def _facts(self, name: str) -> list[Fact]:
+        public, columns = self._chain.facts[name], self._columns[name]
+        if public not in KEYS:
+            return []
+        day = next(each for each in _DATES if each in columns)
+        amount = next((each for each in _AMOUNTS if each in columns), "0")
+        order = "order_key" if "order_key" in columns else "null"
+        key = " || '|' || ".join(f"cast({each} as varchar)" for each in KEYS[public] if each in columns)
+        only = " and event_code = 'member_registered'" if public == "events" else ""
+        rows = self._db.execute(
+            f'select why_row, {key}, {day}, {order}, coalesce({amount}, 0) from "her {name}" '  # noqa: S608
+            f"where {day} <= ?{only}",
+            [self._as_of],
+        ).fetchall()
+        return [Fact(public, no, text, on, of, amount) for no, text, on, of, amount in rows]
 
     def _hypotheses(self, removals: Sequence[Removed]) -> None:
         db = self._db
@@ -121,12 +125,10 @@ class Replay:
                 [fact.order_key if fact.table == "orders" else None for _, fact in gone],
             ],
         )
-        for name, public in self._chain.facts.items():
-            columns = self._tables[name]
-            source = _OF_HER if "customer_id" in columns else _OF_ALL
+        for name in self._filled:
             # What speaks of an order goes with it.
-            of_order = "removed.order_key = her.order_key" if "order_key" in columns else "false"
-            db.execute(source.format(name=name, public=public, of_order=of_order))
+            of_order = "removed.order_key = her.order_key" if "order_key" in self._columns[name] else "false"
+            db.execute(_OF_HER.format(name=name, public=self._chain.facts[name], of_order=of_order))
         day = self._as_of
         db.execute(_GIVEN_CLOCK, [day, (day - dt.date(1970, 1, 1)).days])
         db.execute(_GIVEN_TOUCHED)
@@ -143,8 +145,14 @@ def dependents(facts: Iterable[Fact], removed: Iterable[Fact]) -> Removed:
     )
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+def attach(db: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Attach a published copy as ``copy``."""
+    path = str(folder / DATABASE).replace("'", "''")
+    db.execute(f"attach '{path}' as copy (read_only)")
+
+
+def _columns_of(db: duckdb.DuckDBPyConnection, public: str) -> list[str]:
+    return [row[0] for row in db.execute(f'describe copy."{public}"').fetchall()]
 
 
 _OF_HER = """

@@ -11,16 +11,18 @@ import operator
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeGuard
+
+import duckdb
 
 from common.settings import Settings
 from common.warehouse import connect
-from orchestration.publish import DATABASE, read_manifest
+from orchestration.publish import read_manifest
 from orchestration.rules.steps import in_words
 from orchestration.verdict_chain import VerdictChain, read_chain
 from orchestration.why_identity import UnknownCustomerError
-from orchestration.why_replay import Fact, Removed, Replay, dependents
+from orchestration.why_replay import Fact, Removed, Replay, attach, dependents
+from orchestration.why_witness import coarse_sets, orderings_of, smallest_witness
 
 # Rows that are taken away one by one to see what each of them adds; the newest ones.
 MOST_ROWS = 200
@@ -85,6 +87,17 @@ class Explanation:
     identifiers: list[str]
 
 
+@dataclass(frozen=True)
+class Carried:
+    """Tags as (code, Chinese name, value, since), segments as (code, Chinese name, since, held out)."""
+
+    customer_id: str
+    as_of: dt.date
+    identifiers: list[str]
+    tags: list[tuple[str, str, str, dt.date]]
+    segments: list[tuple[str, str, dt.date, bool]]
+
+
 def explain_rule(
     settings: Settings, customer: str, *, kind: str, code: str, as_of: dt.date | None = None
 ) -> Explanation:
@@ -105,12 +118,41 @@ def explain_rule(
         raise ValueError(f"expected a day up to {last}, the day of the published copy, got {as_of}")
     chain = read_chain(folder)
     rule = _rule(chain, kind, code)
-    customer_id, identifiers = _customer(folder, customer.strip())
-    replay = Replay(folder, chain, customer_id, as_of or last)
-    try:
+    with connect() as db:
+        db.execute("set threads = 1")  # so few rows that a second thread costs more than it saves
+        attach(db, folder)
+        customer_id, identifiers = _customer(db, customer.strip())
+        replay = Replay(db, chain, customer_id, as_of or last)
         return _explained(replay, chain, rule, kind, customer_id, identifiers, as_of or last)
-    finally:
-        replay.close()
+
+
+def carried(settings: Settings, customer: str) -> Carried:
+    """Return the tags and segments of a customer in the published copy.
+
+    Raises:
+        UnknownCustomerError: nobody goes by that name.
+        FileNotFoundError: nothing is published.
+    """
+    folder = (settings.published_dir / "current").resolve()
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise FileNotFoundError(f"nothing is published in {settings.published_dir}; run `siyu run` first")
+    with connect() as db:
+        attach(db, folder)
+        customer_id, identifiers = _customer(db, customer.strip())
+        tags = db.execute(
+            "select carried.tag_code, catalog.name_zh, carried.tag_value, carried.valid_from "
+            "from copy.customer_tags as carried inner join copy.tag_catalog as catalog using (tag_code) "
+            "where carried.customer_id = ? order by carried.tag_code",
+            [customer_id],
+        ).fetchall()
+        segments = db.execute(
+            "select members.segment_code, segments.name_zh, members.entered_date, members.is_holdout "
+            "from copy.segment_members as members inner join copy.segments as segments using (segment_code) "
+            "where members.customer_id = ? order by members.segment_code",
+            [customer_id],
+        ).fetchall()
+    return Carried(customer_id, dt.date.fromisoformat(manifest.as_of), identifiers, tags, segments)
 
 
 def _explained(
@@ -119,83 +161,30 @@ def _explained(
 ) -> Explanation:  # fmt: skip
     facts = replay.facts
     singles = [dependents(facts, [fact]) for fact in facts[:MOST_ROWS]]
-    sets = _candidates(facts)
+    orderings = orderings_of(facts)
+    sets = coarse_sets(facts, orderings)
     base, *rest = replay.judge([frozenset(), *singles, *sets])
     without, judged = rest[: len(singles)], rest[len(singles) :]
     verdict = _verdict(base, kind, rule["code"])
+
+    def verdicts(removals: list[Removed]) -> list[Any]:
+        return [_verdict(row, kind, rule["code"]) for row in replay.judge(removals)]
+
     tree = _tree(base or {}, chain, rule, kind)
     for _, node in tree:
         for leaf in node.leaves():
             if leaf.column is not None and base is not None:
                 leaf.evidence = _evidence(leaf.column, base, facts, without)
-    flips = [
-        (removed, other)
+    known = {
+        removed: _verdict(row, kind, rule["code"])
         for removed, row in zip([*singles, *sets], [*without, *judged], strict=True)
-        if (other := _verdict(row, kind, rule["code"])) != verdict
-    ]
-    witness, other = _smallest(replay, flips, verdict, kind, rule["code"]) if flips else (None, verdict)
+    }
+    witness, other = smallest_witness(facts, orderings, known, verdict, verdicts)
     return Explanation(
         customer_id, kind, rule["code"], rule["name_zh"], rule["version"], as_of, verdict, tree,
         sorted(witness, key=lambda fact: (fact.day, fact.key), reverse=True) if witness is not None else None,
         other, len(facts), identifiers,
     )  # fmt: skip
-
-
-def _candidates(facts: list[Fact]) -> list[Removed]:
-    """Sets of rows to judge her without: of each table, and of all, the newest, the oldest, the largest n."""
-    found: dict[Removed, None] = {}
-    groups = [
-        [fact for fact in facts if fact.table == table]
-        for table in dict.fromkeys(each.table for each in facts)
-    ]
-    for group in (*groups, facts):
-        orders = (group, group[::-1], sorted(group, key=lambda fact: -fact.amount_fen))
-        for rows in orders:
-            for size in _sizes(len(rows)):
-                found[dependents(facts, rows[:size])] = None
-    return list(found)
-
-
-def _sizes(count: int) -> list[int]:
-    """Up to 40 every size, beyond that ever coarser: what is too much is given back one by one."""
-    sizes, size = [], 1
-    while size < count:
-        sizes.append(size)
-        size += max(1, size // 40)
-    return [*sizes, count] if count else []
-
-
-def _smallest(
-    replay: Replay, flips: list[tuple[Removed, Any]], verdict: Any, kind: str, code: str
-) -> tuple[Removed, Any]:
-    """Return the smallest set that changes the verdict, after giving back whatever it does not need."""
-    best, other = min(flips, key=lambda each: (len(each[0]), sorted(fact.key for fact in each[0])))
-    while len(best) > 1:
-        # An order goes with all that speaks of it, so giving back means the rows that nothing pulls along.
-        fewer = [
-            smaller
-            for fact in sorted(best, key=lambda fact: fact.key)
-            if (smaller := dependents(best, best - _with_order(best, fact))) < best
-        ]
-        judged = [_verdict(row, kind, code) for row in replay.judge(fewer)] if fewer else []
-        still = [
-            (smaller, found)
-            for smaller, found in zip(fewer, judged, strict=True)
-            if found != verdict and smaller
-        ]
-        if not still:
-            break
-        best, other = min(still, key=lambda each: len(each[0]))
-    return best, other
-
-
-def _with_order(facts: Removed, fact: Fact) -> Removed:
-    """Giving back a refund gives back its order too, if that is gone as well."""
-    return frozenset(
-        each
-        for each in facts
-        if each == fact or (fact.order_key is not None and each.order_key == fact.order_key)
-    )
 
 
 def _verdict(row: Row | None, kind: str, code: str) -> Any:
@@ -269,27 +258,25 @@ def _rule(chain: VerdictChain, kind: str, code: str) -> Row:
     return rules[code]
 
 
-def _customer(folder: Path, asked: str) -> tuple[str, list[str]]:
+def _customer(db: duckdb.DuckDBPyConnection, asked: str) -> tuple[str, list[str]]:
     """Return her id and her identifiers, from whatever name she goes by."""
-    with connect(folder / DATABASE, read_only=True) as db:
-        if _CUSTOMER_ID.fullmatch(asked):
-            sql = "select customer_id from customers where customer_id = ?"
-        elif asked.isdecimal() and len(asked) <= 18:
-            sql = "select customer_id from customers where customer_no = ?::bigint"
-        elif ":" in asked:
-            sql = "select customer_id from customer_identities where identifier_key = ?"
-        else:
-            raise UnknownCustomerError(
-                "expected a customer_id (c and 20 hex digits), a customer_no or an identifier as type:value, "
-                f"got {asked!r}"
-            )
-        row = db.execute(f"{sql} limit 1", [asked]).fetchone()
-        if row is None:
-            raise UnknownCustomerError(
-                f"nobody goes by {asked!r} in the published copy; `siyu why identity` knows former names"
-            )
-        keys = db.execute(
-            "select identifier_key from customer_identities where customer_id = ? order by identifier_key",
-            [row[0]],
-        ).fetchall()
+    if _CUSTOMER_ID.fullmatch(asked):
+        sql = "select customer_id from copy.customers where customer_id = ?"
+    elif asked.isdecimal() and len(asked) <= 18:
+        sql = "select customer_id from copy.customers where customer_no = ?::bigint"
+    elif ":" in asked:
+        sql = "select customer_id from copy.customer_identities where identifier_key = ?"
+    else:
+        raise UnknownCustomerError(
+            f"expected a customer_id (c and 20 hex digits), a customer_no or an identifier as type:value, got {asked!r}"
+        )
+    row = db.execute(f"{sql} limit 1", [asked]).fetchone()
+    if row is None:
+        raise UnknownCustomerError(
+            f"nobody goes by {asked!r} in the published copy; `siyu why identity` knows former names"
+        )
+    keys = db.execute(
+        "select identifier_key from copy.customer_identities where customer_id = ? order by identifier_key",
+        [row[0]],
+    ).fetchall()
     return row[0], [key for (key,) in keys]
