@@ -12,8 +12,8 @@ from orchestration.cli_activation import add_activation_commands
 from orchestration.cli_channels import add_channel_commands
 from orchestration.cli_identity import add_identity_commands
 from orchestration.cli_lake import gate_app, ingest_app
-from orchestration.cli_rules import rules_app
 from orchestration.cli_predict import predict_app
+from orchestration.cli_rules import rules_app
 from orchestration.terminal import EXIT_FAILED, expected_errors, refuse, settings_or_refuse, terminal
 
 if TYPE_CHECKING:

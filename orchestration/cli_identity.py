@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestration.cli_why import CustomerOrCommand, add_why_rule
 from orchestration.terminal import EXIT_FAILED, expected_errors, refuse, settings_or_refuse, terminal
 
 if TYPE_CHECKING:
@@ -18,7 +19,12 @@ suggest_app = typer.Typer(no_args_is_help=True, help="Look for what nobody has j
 review_app = typer.Typer(
     no_args_is_help=True, help="Suggested pairs (疑似同一人): see them, and say same or apart."
 )
-why_app = typer.Typer(no_args_is_help=True, help="Explain what the warehouse says.")
+why_app = typer.Typer(
+    cls=CustomerOrCommand,
+    no_args_is_help=True,
+    help="Explain what is said of a customer: `siyu why CUSTOMER --tag T`, `siyu why identity CUSTOMER`.",
+)
+add_why_rule(why_app)
 
 Pairs = Annotated[list[str], typer.Argument(help="First letters of the ids that `siyu review list` shows.")]
 By = Annotated[str, typer.Option(help="Who says so; it is kept with the verdict.")]

@@ -74,9 +74,11 @@ def publish(
     held_segments: Iterable[str] = (),
     extra: Mapping[str, pa.Table] | None = None,
     finish: Finish | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Write a new copy of the public tables (and of the ``extra`` ones) and make it the current one.
 
+    ``notes`` are small text files beside the tables, by name.
     Of a held segment the members of the last copy stay. Nothing changes for readers until all is on disk.
     ``finish`` is called with the folder of the whole copy and that of the last one (or None), and may add files.
 
@@ -108,6 +110,8 @@ def publish(
         tables=entries,
     )
     (scratch / "manifest.json").write_text(json.dumps(asdict(manifest), ensure_ascii=False, indent=1))
+    for name, text in (notes or {}).items():
+        (scratch / name).write_text(text, encoding="utf-8")
     if finish is not None:
         finish(scratch, before.folder if before else None)
     _sync(scratch)
@@ -219,7 +223,7 @@ def _write_database(
     # tables of 200,000 customers, 2026-11-21).
     for name, query in queries.items():
         if name not in views:
-            db.execute(f'create table published."{name}" as {query}')
+            db.execute(f'create table published."{name}" as {query}{_order(db, query)}')
     if views:
         db.execute("use published")
         for name, sql in views.items():
@@ -247,6 +251,15 @@ def _views(
         if "warehouse." not in body:
             views[table.name] = body
     return views
+
+
+def _order(db: duckdb.DuckDBPyConnection, query: str) -> str:
+    """Rows of a customer stand together, so that a question about her reads little of a table.
+
+    Writing 5 M orders takes a fifth longer, finding one customer's takes 4 ms instead of 360 ms (2026-11-22).
+    """
+    columns = {row[0] for row in db.execute(f"describe {query}").fetchall()}
+    return " order by customer_id" if "customer_id" in columns else ""
 
 
 def _keep_members(db: duckdb.DuckDBPyConnection, query: str, held: list[str], before: _Copy | None) -> str:

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import dagster as dg
 
-from common.settings import Settings
+from common.settings import DBT_PROJECT_DIR, Settings
 from orchestration.assets.activate import plan_key
 from orchestration.assets.checks import PAYLOAD
 from orchestration.assets.ingest import WAIT_FOR_OTHER_RUN_SECONDS
+from orchestration.dbt_run import build_target
 from orchestration.home import claim
 from orchestration.project import SegmentSpec, public_tables
 from orchestration.publish import REPORT, publish
 from orchestration.report.gate import gate_tables
+from orchestration.rules.load import load_rules
+from orchestration.verdict_chain import FILE, verdict_chain
 
 PUBLISHED_KEY = dg.AssetKey(["published", "current"])
 
@@ -40,13 +43,16 @@ def published_asset(
         claim(settings, wait_seconds=WAIT_FOR_OTHER_RUN_SECONDS)
         held = held_segments(context.instance, segments)
         pages = _Pages(context.log)
+        tables = public_tables(manifest)
+        compiled = build_target(settings) / "compiled"
         copy = publish(
             settings,
-            public_tables(manifest),
+            tables,
             run_id=context.run_id,
             held_segments=held,
             extra={**ledger_tables(settings), **gate_tables(settings)},
             finish=pages.write,
+            notes={FILE: verdict_chain(compiled, tables, load_rules(DBT_PROJECT_DIR)).dumped()},
         )
         report = settings.published_dir / REPORT
         return dg.MaterializeResult(

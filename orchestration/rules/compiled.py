@@ -16,7 +16,7 @@ from typing import Any
 from common.settings import DBT_PROJECT_DIR
 from orchestration.rules.cases import unit_tests
 from orchestration.rules.literals import literal
-from orchestration.rules.load import RULES, Placed, Rules, load_rules, rule_files, windowed_column
+from orchestration.rules.load import RULES, Placed, Rules, load_rules, rule_files
 from orchestration.rules.segment_models import gone_models, segment_models
 from orchestration.rules.source import RuleError
 from orchestration.rules.steps import in_words, steps_of
@@ -119,6 +119,18 @@ def generated(rules: Rules, digest: str) -> str:
     )
 
 
+def rules_as_data(rules: Rules) -> dict[str, Any]:
+    """Return tags, segments (with their steps), names of features by column, and windowed columns, as plain data."""
+    columns = rules.known.types
+    names = _names(rules)
+    return {
+        "tags": [_tag(each) for each in rules.tags],
+        "segments": _segments(rules),
+        "names": {column: names("feature", column) for column in columns},
+        "windowed": {f"{measure} {days}": column for (measure, days), column in rules.known.windowed.items()},
+    }
+
+
 def _tag(placed: Placed) -> dict[str, Any]:
     made = "fact" if placed.entry.feature else "rule"
     return {**_plain(placed.entry), "family": placed.family, "made": made}
@@ -150,8 +162,8 @@ def _names(rules: Rules) -> Callable[[str, str], str]:
         names["feature", named.name] = named.name_zh
     for number in features.numbers:
         names["feature", number.name] = number.name_zh
-        for days in features.windows if number.windowed else []:
-            names["feature", windowed_column(number.windowed, days)] = f"{number.name_zh}（近 {days} 天）"
+    for (name, days), column in rules.known.windowed.items():
+        names["feature", column] = f"{names['feature', name]}（近 {days} 天）"
     return lambda kind, code: names.get((kind, code), code)
 
 
