@@ -128,7 +128,7 @@ def test_wrong_policy__fails_at_parse(home: DbtHome, variable: dict[str, Any], e
     )
     assert not result.success
     assert expected in str(result.exception)
-    assert "dbt_project.yml, vars.member_tiers" in str(result.exception)
+    assert f"dbt_project.yml, vars.{next(iter(variable))}" in str(result.exception)
 
 
 def test_dbt_unit_tests__all_pass(home: DbtHome) -> None:

@@ -71,7 +71,10 @@ def problems(project: Path) -> list[str]:
     ("when", "said"),
     [
         ("{feature: orders_31d_count, op: '=', value: 1}", "tag mine: expected one of the features "),
-        ("{feature: order_count, window: 31, op: '=', value: 1}", "one of the windows 7, 30, 90, 180, 335, 365"),
+        (
+            "{feature: order_count, window: 31, op: '=', value: 1}",
+            "one of the windows 7, 30, 90, 180, 335, 365",
+        ),
         ("{feature: city, window: 30, op: '=', value: 杭州}", "one of the measures "),
         (
             "{feature: order_count, op: '~', value: 1}",
