@@ -52,7 +52,9 @@ TABLES = {
         ) as t(customer_id, tier_rank, tier_name_zh, valid_from, valid_to)""",
     # Beside the cohorts of first orders by month stand other kinds, units and splits.
     "cohort_retention": """
-        with months(cohort_month, size) as (values (date '2026-01-01', 40), (date '2026-02-01', 20), (date '2026-03-01', 9))
+        with months(cohort_month, size) as (
+            values (date '2026-01-01', 40), (date '2026-02-01', 20), (date '2026-03-01', 9)
+        )
         select kind as cohort_kind, unit as period_unit, split as split_by, cohort_month,
             period as period_index, size as cohort_size,
             case when kind = 'first_order' and unit = 'month' and split = 'all' then size // (1 + period) else 1 end

@@ -76,7 +76,8 @@ def test_page__fits_the_width(opened: tuple[Any, list[str]]) -> None:
     page, _ = opened
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     smallest = page.evaluate(
-        "Math.min(...[...document.querySelectorAll('p, td, th, li, h3')].map(e => parseFloat(getComputedStyle(e).fontSize)))"
+        "Math.min(...[...document.querySelectorAll('p, td, th, li, h3')]"
+        ".map(each => parseFloat(getComputedStyle(each).fontSize)))"
     )
     assert smallest >= 11
 
@@ -90,7 +91,8 @@ def test_page__shows_chinese_and_hostile_names_as_they_are_written(opened: tuple
     widths = page.evaluate(
         """(() => { const at = document.createElement('canvas').getContext('2d'); at.font = '20px sans-serif';
             const ink = text => { at.clearRect(0, 0, 60, 60); at.fillText(text, 5, 30);
-                return [...at.getImageData(0, 0, 60, 60).data].reduce((sum, each, n) => (sum * 31 + each * n) % 1e9, 7); };
+                const dots = [...at.getImageData(0, 0, 60, 60).data];
+                return dots.reduce((sum, each, n) => (sum * 31 + each * n) % 1e9, 7); };
             return [ink('私'), ink('域'), ink('日')]; })()"""
     )
     if len(set(widths)) == 1:
