@@ -11,7 +11,7 @@ from orchestration.assets.ingest import WAIT_FOR_OTHER_RUN_SECONDS
 from orchestration.home import claim
 from orchestration.project import SegmentSpec, public_tables
 from orchestration.publish import REPORT, publish
-from orchestration.report.gate import gate_tables
+from orchestration.report.extra import extra_tables
 
 PUBLISHED_KEY = dg.AssetKey(["published", "current"])
 
@@ -45,7 +45,7 @@ def published_asset(
             public_tables(manifest),
             run_id=context.run_id,
             held_segments=held,
-            extra={"sync_log": sync_log(settings), **gate_tables(settings)},
+            extra={"sync_log": sync_log(settings), **extra_tables(settings)},
             finish=pages.write,
         )
         report = settings.published_dir / REPORT
