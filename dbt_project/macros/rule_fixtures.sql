@@ -72,7 +72,8 @@ timeline as (
 select * from (
     select
         asked.asked_day as change_day,
-        timeline.customer_id
+        timeline.customer_id,
+        true as is_newest
         {%- for column in timeline_columns() %},
         timeline.{{ column }}
         {%- endfor %},

@@ -12,7 +12,7 @@ from orchestration.dbt_run import build_target
 from orchestration.home import claim
 from orchestration.project import SegmentSpec, public_tables
 from orchestration.publish import REPORT, publish
-from orchestration.report.gate import gate_tables
+from orchestration.report.extra import extra_tables
 from orchestration.rules.load import load_rules
 from orchestration.verdict_chain import FILE, verdict_chain
 
@@ -50,7 +50,7 @@ def published_asset(
             tables,
             run_id=context.run_id,
             held_segments=held,
-            extra={**ledger_tables(settings), **gate_tables(settings)},
+            extra={**ledger_tables(settings), **extra_tables(settings)},
             finish=pages.write,
             notes={FILE: verdict_chain(compiled, tables, load_rules(DBT_PROJECT_DIR)).dumped()},
         )

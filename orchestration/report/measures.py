@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from orchestration.report import formats
 from orchestration.report.model import Text
@@ -37,13 +38,21 @@ class Measure:
         )
         return {row["day"]: row["figure"] for row in rows}
 
-    def total(self, source: Source) -> tuple[int, int]:
-        """Return how many rows the table has and the figure over all days up to as_of."""
+    def total(self, source: Source) -> Total:
+        """Return the figure over all days up to as_of."""
         [row] = source.rows(
-            f"select count(*) as row_count, cast(coalesce({self.value} filter (where {self.where}), 0) as bigint) as "  # noqa: S608
-            f"figure from {self.table} where {self.date_column} <= $as_of"
+            f"select count(*) as row_count, "  # noqa: S608
+            f"cast(coalesce({self.value} filter (where {self.where}), 0) as bigint) as figure "
+            f"from {self.table} where {self.date_column} <= $as_of"
         )
-        return row["row_count"], row["figure"]
+        return Total(row["row_count"], row["figure"])
+
+
+class Total(NamedTuple):
+    """A measure over all days, and how many rows its table has."""
+
+    row_count: int
+    figure: int
 
 
 MEASURES = (
@@ -61,6 +70,6 @@ MEASURES = (
 )  # fmt: skip
 
 
-def totals(source: Source) -> dict[str, int]:
-    """Return each measure over all days, of the tables that are there: what the next page compares with."""
-    return {each.code: each.total(source)[1] for each in MEASURES if each.there(source)}
+def totals(source: Source) -> dict[str, Total]:
+    """Return each measure over all days, of the tables that are there."""
+    return {each.code: each.total(source) for each in MEASURES if each.there(source)}

@@ -29,6 +29,7 @@ def fill(made: Section, source: Source, since: Baseline | None) -> None:
     Raises:
         MissingInputError: ``sync_log`` is not there.
     """
+    _plans(made, source)
     source.need("sync_log", "segment_code", "destination", "outcome", "intent_at", "code_class")
     after = dt.datetime.fromisoformat(since.published_at) if since else dt.datetime.min.replace(tzinfo=dt.UTC)
     rows = source.rows(_OUTCOMES.format(names=_names(source)), after=after)
@@ -57,6 +58,48 @@ def fill(made: Section, source: Source, since: Baseline | None) -> None:
             f"Rows in doubt: {formats.count(in_doubt)}; they are read back, never sent again before that",
         )
         made.alerts.append(Alert(text, urgent=True))
+
+
+def _plans(made: Section, source: Source) -> None:
+    """Show where the last plan of each destination stands, those that wait for a person on top of the page."""
+    if not source.has("activation_targets"):
+        return
+    found = source.rows(_PLANS.format(names=_names(source)))
+    if not found:
+        return
+    columns: Sequence[Column] = (
+        (Text("人群", "Segment"), "text"),
+        (Text("目的地", "Destination"), "text"),
+        (Text("状态", "Status"), "text"),
+        (Text("增", "Add"), "number"),
+        (Text("改", "Change"), "number"),
+        (Text("删", "Remove"), "number"),
+        (Text("已在目的地", "There now"), "number"),
+    )
+    cells: list[Sequence[Cell]] = [
+        (
+            Text(each["name_zh"] or each["segment_code"], each["segment_code"]),
+            each["destination"],
+            each["last_plan_status"] or "–",
+            *(
+                formats.count(each[name] or 0)
+                for name in ("add_count", "change_count", "remove_count", "present_count")
+            ),
+        )
+        for each in found
+    ]
+    made.tables.append(Table(Text("最近的计划", "Last plans"), columns, cells))
+    made.alerts.extend(
+        Alert(
+            Text(
+                f"计划等待批准：siyu approve {each['last_plan_id']} --by …",
+                f"A plan waits for approval: {each['segment_code']} to {each['destination']}",
+            ),
+            urgent=True,
+        )
+        for each in found
+        if each["last_plan_status"] == "needs_approval"
+    )
 
 
 def _names(source: Source) -> str:
@@ -151,6 +194,13 @@ from sync_log as logged
 left join {names} as named on named.segment_code = logged.segment_code
 group by logged.segment_code, logged.destination
 order by logged.segment_code, logged.destination
+"""
+
+_PLANS = """
+select targets.*, named.name_zh
+from activation_targets as targets
+left join {names} as named on named.segment_code = targets.segment_code
+order by targets.segment_code, targets.destination
 """
 
 _CODES = """

@@ -21,7 +21,7 @@ import duckdb
 from common.settings import Settings
 from orchestration.publish import REPORT, Manifest, link_report, read_manifest
 from orchestration.report import cohorts, livestreams, outcomes, quality, segments, tiers, today
-from orchestration.report.measures import totals
+from orchestration.report.measures import Total, totals
 from orchestration.report.model import Section, Spark, Text
 from orchestration.report.source import MissingInputError, Source, opened_copy
 from orchestration.report.today import Baseline
@@ -74,7 +74,8 @@ def write_report(folder: Path, before: Path | None = None, *, anew: bool = False
     with opened_copy(folder, as_of=as_of, held=manifest.held) as source:
         now = totals(source)
         sections = make_sections(source, now, since)
-    facts = Facts(manifest.as_of, manifest.published_at, inputs, now, since)
+    figures = {code: total.figure for code, total in now.items()}
+    facts = Facts(manifest.as_of, manifest.published_at, inputs, figures, since)
     _write(folder / REPORT, render(manifest, sections))
     _write(folder / FACTS, json.dumps(asdict(facts), ensure_ascii=False, indent=1))
     return True
@@ -109,7 +110,7 @@ def write_failure(folder: Path, error: Exception) -> None:
     )
 
 
-def make_sections(source: Source, now: dict[str, int], since: Baseline | None) -> list[Section]:
+def make_sections(source: Source, now: dict[str, Total], since: Baseline | None) -> list[Section]:
     """Return all sections; one that cannot be made says why and the others stand."""
     wanted: list[tuple[str, Text, Callable[[Section, Source], None]]] = [
         ("today", Text("今日要点", "Today"), partial(today.fill, now=now, since=since)),

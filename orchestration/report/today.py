@@ -9,7 +9,7 @@ from statistics import fmean
 
 from orchestration.report import formats
 from orchestration.report.figures import day_bars
-from orchestration.report.measures import MEASURES, Measure
+from orchestration.report.measures import MEASURES, Measure, Total
 from orchestration.report.model import Card, Cell, Chart, Column, Section, Spark, Table, Text
 from orchestration.report.source import Source
 
@@ -27,11 +27,11 @@ class Baseline:
     totals: dict[str, int]
 
 
-def fill(made: Section, source: Source, now: dict[str, int], since: Baseline | None) -> None:
+def fill(made: Section, source: Source, now: dict[str, Total], since: Baseline | None) -> None:
     """Fill the day's section; ``now`` are the totals of this copy."""
     absent: list[Text] = []
     for measure in MEASURES:
-        if not measure.there(source) or measure.total(source)[0] == 0:
+        if measure.code not in now or now[measure.code].row_count == 0:
             absent.append(measure.title)
             continue
         made.cards.append(_card(source, measure))
@@ -53,9 +53,12 @@ def fill(made: Section, source: Source, now: dict[str, int], since: Baseline | N
     chart = _chart(source)
     if chart is not None:
         made.charts.append(chart)
-    made.tables.append(_since(now, since)) if since else made.notes.append(
-        Text("没有更早日期的副本可比。", "There is no copy of an earlier day to compare with.")
-    )
+    if since:
+        made.tables.append(_since(now, since))
+    else:
+        made.notes.append(
+            Text("没有更早日期的副本可比。", "There is no copy of an earlier day to compare with.")
+        )
 
 
 def days_to(as_of: dt.date, number: int) -> list[dt.date]:
@@ -102,17 +105,18 @@ def _chart(source: Source) -> Chart | None:
     )
 
 
-def _since(now: dict[str, int], since: Baseline) -> Table:
+def _since(now: dict[str, Total], since: Baseline) -> Table:
     columns: Sequence[Column] = (
         (Text("指标", "Figure"), "text"),
         (Text("变化", "Change"), "number"),
         (Text("现在", "Now"), "number"),
     )
-    rows: list[Sequence[Cell]] = [
-        (each.title, formats.signed(each.write(now[each.code] - since.totals[each.code])), each.write(now[each.code]))
-        for each in MEASURES
-        if each.code in now and each.code in since.totals
-    ]  # fmt: skip
+    rows: list[Sequence[Cell]] = []
+    for each in MEASURES:
+        if each.code in now and each.code in since.totals and now[each.code].row_count:
+            figure = now[each.code].figure
+            change = formats.signed(each.write(figure - since.totals[each.code]))
+            rows.append((each.title, change, each.write(figure)))
     return Table(
         Text(f"自 {since.as_of} 的副本以来", f"Since the copy of {since.as_of}"),
         columns,

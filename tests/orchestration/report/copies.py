@@ -80,6 +80,12 @@ TABLES = {
     "held_loads": """
         select 'ab12cd34' as held_key, 'store/members' as stream, 'file:m.csv' as source, 12 as row_count,
             'buyer_id: must not be null' as reason""",
+    "activation_targets": """
+        select * from (values
+            ('hostile', 'wecom_tags', 18, 'hostile.wecom_tags.1', 'sent', 20, 0, 4),
+            ('loyal', 'file_export', 0, 'loyal.file_export.2', 'needs_approval', 62, 0, 0)
+        ) as t(segment_code, destination, present_count, last_plan_id, last_plan_status, add_count, change_count,
+            remove_count)""",
     "sync_log": """
         select 'hostile' as segment_code, 'wecom_tags' as destination, 'k' || n as row_key,
             case when n < 20 then 'sent' when n < 24 then 'refused' when n < 26 then 'in_doubt' else 'not_sent' end

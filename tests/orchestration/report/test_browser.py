@@ -91,8 +91,8 @@ def test_page__shows_chinese_and_hostile_names_as_they_are_written(opened: tuple
     widths = page.evaluate(
         """(() => { const at = document.createElement('canvas').getContext('2d'); at.font = '20px sans-serif';
             const ink = text => { at.clearRect(0, 0, 60, 60); at.fillText(text, 5, 30);
-                const data = [...at.getImageData(0, 0, 60, 60).data];
-                return data.reduce((sum, each, n) => (sum * 31 + each * n) % 1e9, 7); };
+                const dots = [...at.getImageData(0, 0, 60, 60).data];
+                return dots.reduce((sum, each, n) => (sum * 31 + each * n) % 1e9, 7); };
             return [ink('私'), ink('域'), ink('日')]; })()"""
     )
     if len(set(widths)) == 1:
