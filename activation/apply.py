@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from activation import store
 from activation.contracts import (
     ActivationError,
@@ -171,8 +173,7 @@ def _send(ledger: Ledger, plan: Plan, order: Order, draft: Draft, destination: D
     """Send chunk by chunk; return why the destination stopped us, if it did."""
     for changes in draft.rows.chunks(destination.chunk_rows or max(len(draft.rows), 1)):
         chunk = {each.row_key: each for each in changes}
-        with ledger.writing() as db:
-            store.write_intents(db, plan, list(chunk.values()))
+        _intend(ledger, plan, changes)
         waiting: list[tuple[Change, Receipt]] = []
         stopped = None
         try:
@@ -190,6 +191,17 @@ def _send(ledger: Ledger, plan: Plan, order: Order, draft: Draft, destination: D
         if stopped:
             return stopped
     return None
+
+
+def _intend(ledger: Ledger, plan: Plan, changes: list[Change]) -> None:
+    try:
+        with ledger.writing() as db:
+            store.write_intents(db, plan, changes)
+    except sa.exc.IntegrityError:
+        raise ActivationError(
+            f"plan {plan.plan_id}: another run intends to send some of the same rows; these were not sent, "
+            "plan again when it has ended"
+        ) from None
 
 
 def _keep(ledger: Ledger, plan: Plan, waiting: list[tuple[Change, Receipt]]) -> None:

@@ -199,11 +199,12 @@ from judged
 # Members that nothing may be sent to, and members that the destination cannot reach.
 _HELD_MEMBERS = """
 create or replace temp table held_members as
-select members.customer_id, coalesce(excluded.reason, 'no_relation') as reason
+select customer_id, reason from excluded
+union all
+select members.customer_id, 'no_relation' as reason
 from members
-left join excluded on excluded.customer_id = members.customer_id
-anti join (select hash(customer_id) as h from desired) as reached
-    on reached.h = hash(members.customer_id) and excluded.customer_id is null
+anti join (select hash(customer_id) as h from desired) as reached on reached.h = hash(members.customer_id)
+anti join excluded on excluded.customer_id = members.customer_id
 """
 
 _ROWS = """

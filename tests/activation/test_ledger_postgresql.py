@@ -16,7 +16,7 @@ from servers import postgresql
 
 from activation import apply, log, plans, store
 from activation.audit import audit
-from activation.contracts import ApplierBusyError, PlanStateError
+from activation.contracts import ActivationError, ApplierBusyError, PlanStateError
 from activation.ledger import Ledger, LedgerError
 from activation.tables import deliveries, destination_state
 
@@ -112,8 +112,8 @@ def test_a_second_open_intent_for_a_row_is_impossible(either):
     with Ledger(brand.settings) as book:
         with book.writing() as db:
             store.write_intents(db, first, row)
-        with pytest.raises(sa.exc.IntegrityError), book.writing() as db:
-            store.write_intents(db, second, row)
+        with pytest.raises(ActivationError, match="another run intends"):
+            apply._intend(book, second, row)
 
 
 def _hold(settings, held, done) -> None:
