@@ -103,6 +103,8 @@ def test_money__is_bigint(home: DbtHome) -> None:
     [
         ({"windows": [30, 90]}, "one of the features"),
         ({"member_tiers": [{"code": "a", "name_zh": "a", "min_spend_fen": 5}]}, "whole fen"),
+        ({"prediction_scoring_days": 3}, "every day"),
+        ({"predictions": [{"code": "luck", "model": "purchases", "name_zh": "a"}]}, "luck of purchases"),
         ({"segments": [{"code": "Robert'); drop table"}]}, "lower-case"),
     ],
 )
