@@ -54,3 +54,30 @@
         else 'customer_id in (select customer_id from ' ~ ref('int_run__touched_customers') ~ ')'
     ) -}}
 {%- endmacro %}
+
+{#- What the scores of a run hold of a prediction, and whether it is money; a name that no model fills stops the parse. -#}
+{% macro prediction_columns(prediction) -%}
+    {%- set known = {
+        'expected_purchases_90d': {'model': 'purchases', 'score': 'expected_purchases_90d'},
+        'probability_alive': {'model': 'purchases', 'score': 'probability_alive'},
+        'expected_order_value': {'model': 'order_value', 'score': 'expected_order_value', 'is_money': true},
+        'expected_spend_90d': {
+            'model': 'order_value', 'is_money': true,
+            'score': 'round(expected_purchases_90d * expected_order_value, 6)',
+        },
+        'repurchase_30d': {'model': 'repurchase_30d', 'score': 'repurchase_30d'},
+        'churn_90d': {'model': 'churn_90d', 'score': 'churn_90d'},
+        'next_category': {'model': 'next_category', 'score': 'next_category', 'value': 'next_category_value'},
+    } -%}
+    {%- if prediction.code not in known or prediction.model != known[prediction.code].model -%}
+        {%- do rule_error('vars.predictions', 'a code and its model, one of '
+            ~ known_predictions(known), prediction.code ~ ' of ' ~ prediction.model) -%}
+    {%- endif -%}
+    {{ return(known[prediction.code]) }}
+{%- endmacro %}
+
+{% macro known_predictions(known) -%}
+    {%- set pairs = [] -%}
+    {%- for code, about in known.items() -%}{%- do pairs.append(code ~ ' of ' ~ about.model) -%}{%- endfor -%}
+    {{ return(pairs | join(', ')) }}
+{%- endmacro %}

@@ -20,7 +20,8 @@ GENERATED_COLUMNS = {"int_run__verdicts", "int_run__timeline", "int_run__events"
 REQUIRED_PUBLIC = {
     "customers", "customer_identities", "orders", "customer_tags", "tag_catalog", "tag_history", "member_tiers",
     "cohort_retention", "segments", "segment_members", "touches", "moments", "moment_interactions",
-    "official_followers", "personal_contacts", "leads", "events",
+    "official_followers", "personal_contacts", "leads", "events", "customer_predictions", "prediction_models",
+    "prediction_catalog",
 }  # fmt: skip
 
 
@@ -110,6 +111,8 @@ def test_money__is_bigint(home: DbtHome) -> None:
         ({"points_rules": {"fen_per_point": 0}}, "a whole number from 1"),
         ({"retention": {"left_censored_days": 31, "units": [{"unit": "fortnight"}]}}, "day, week or month"),
         ({"lifecycle_matrix": {"recency_days": [90, 30], "frequency": [1]}}, "rising whole numbers"),
+        ({"prediction_scoring_days": 3}, "every day"),
+        ({"predictions": [{"code": "luck", "model": "purchases", "name_zh": "a"}]}, "luck of purchases"),
     ],
 )
 def test_wrong_policy__fails_at_parse(home: DbtHome, variable: dict[str, Any], expected: str) -> None:

@@ -3,20 +3,18 @@
 -- Deciles are of everybody, so one customer's new score may move others over an edge: the table is made whole.
 with predictions as (
     {% for prediction in var('predictions') %}
-    {%- set score = 'round(expected_purchases_90d * expected_order_value, 6)'
-        if prediction.code == 'expected_spend_90d' else prediction.code %}
+    {%- set columns = prediction_columns(prediction) %}
     {{ 'union all' if not loop.first }}
     select
         customer_id,
         {{ sql_value(prediction.code, 'text', 'vars.predictions') }} as prediction_code,
         {{ sql_value(prediction.model, 'text', 'vars.predictions') }} as model_code,
-        {{ score }} as score,
-        {{ 'next_category_value' if prediction.code == 'next_category' else 'cast(null as varchar)' }} as predicted_value,
-        cast({{ 'round(' ~ score ~ ')' if prediction.code in ('expected_order_value', 'expected_spend_90d') else 'null' }}
-            as bigint) as expected_fen,
+        {{ columns.score }} as score,
+        cast({{ columns.value or 'null' }} as varchar) as predicted_value,
+        cast({{ 'round(' ~ columns.score ~ ')' if columns.is_money else 'null' }} as bigint) as expected_fen,
         scored_date
     from {{ ref('int_prediction__scores') }}
-    where {{ score }} is not null
+    where {{ columns.score }} is not null
     {% endfor %}
 )
 
