@@ -26,7 +26,7 @@ class Case(Entry):
 
     case: Text
     given: Annotated[list[dict[str, Any]], Field(min_length=1)]
-    traits: dict[str, Any] = {}
+    traits: dict[str, Any] = Field(default={})
     expect: Annotated[dict[dt.date, str | None], Field(min_length=1)]
 
 
@@ -69,8 +69,8 @@ def _unit_test(entry: TagCases) -> str:
     }
     column = f"tag_{entry.tag}"
     rows = [
-        f"        - {{customer_id: {_quoted(each.case)}, change_day: {(day - _EPOCH).days}, {column}: {_quoted(value)}}}"
-        f"  # {day}"
+        f"        - {{customer_id: {_quoted(each.case)}, change_day: {(day - _EPOCH).days}, "
+        f"{column}: {_quoted(value)}}}  # {day}"
         for each in entry.cases
         for day, value in sorted(each.expect.items())
     ]

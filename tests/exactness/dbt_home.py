@@ -16,6 +16,7 @@ from common.lake import Lake
 from common.settings import DBT_PROJECT_DIR
 
 COMPARED_SCHEMAS = ("staging", "marts", "activation")
+TWO_TIMES = {("marts", "tag_history")}
 COMPARED_STATE = "int_identity__"  # what the identity keeps from run to run
 
 
@@ -146,6 +147,9 @@ def _copy(db: duckdb.DuckDBPyConnection, path: Path, side: str) -> set[str]:
         if schema in COMPARED_SCHEMAS or name.startswith(COMPARED_STATE)
     ]
     for schema, name in compared:
-        db.execute(f'create table {side}."{schema}.{name}" as from warehouse.{schema}.{name}')
+        # When something was said depends on when runs were; that it is said now does not.
+        now = "select * exclude (known_from, known_to)" if (schema, name) in TWO_TIMES else ""
+        only = "where known_to is null" if now else ""
+        db.execute(f'create table {side}."{schema}.{name}" as {now} from warehouse.{schema}.{name} {only}')
     db.execute("detach warehouse")
     return {f"{schema}.{name}" for schema, name in compared}

@@ -1,4 +1,7 @@
 {{ config(materialized='table') }}
+{%- for channel in file_channels() %}
+-- depends_on: {{ ref('stg_' ~ channel.code ~ '__members') }}
+{%- endfor %}
 
 -- Whose answers may differ from the previous run's: she is in a record that was loaded since, her identity moved,
 -- or a day came (or left a window) that one of her events lies on.
@@ -74,3 +77,14 @@ union
 select {{ customer_id_of('anchors.identifier_key') }}
 from looked_at
 inner join {{ ref('int_identity__identifiers') }} as anchors on anchors.identifier_no = looked_at.anchor_no
+{%- if version_days() %}
+union
+-- From today on a tag has another version, for everybody.
+select identity_now.customer_id
+from {{ ref('bridge_customer_identities') }} as identity_now
+cross join clock
+where
+    {%- for day in version_days() %}
+    {{ 'or' if not loop.first }} ({{ day_number('clock.previous_as_of') }} < {{ day }} and {{ day }} <= clock.as_of_day)
+    {%- endfor %}
+{%- endif %}
