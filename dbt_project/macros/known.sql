@@ -57,3 +57,31 @@
         if execute and load_relation(run_log_relation()) is not none else none %}
     {{ return("cast('" ~ found ~ "' as date)" if found else dbt.dateadd('day', -1, "cast('" ~ state.as_of ~ "' as date)")) }}
 {% endmacro %}
+
+{#- Relation: who carried which tag on a business day (SQL of a date), as it is known now. -#}
+{% macro tags_as_of(day) -%}
+    {{ return(tags_as_known(day, "cast('9999-12-30' as date)")) }}
+{%- endmacro %}
+
+{#-
+    Relation: who carried which tag on a business day, as it was known on an evening (SQL of a date). Of days after that
+    evening nothing was said yet.
+-#}
+{% macro tags_as_known(day, evening) -%}
+    (
+        select
+            customer_id,
+            tag_code,
+            tag_value,
+            valid_from,
+            case when valid_to <= {{ evening }} then valid_to end as valid_to,
+            rule_version
+        from {{ ref('tag_history') }}
+        where
+            known_from <= {{ evening }}
+            and (known_to is null or known_to > {{ evening }})
+            and valid_from <= {{ day }}
+            and (valid_to is null or valid_to > {{ day }})
+            and {{ day }} <= {{ evening }}
+    )
+{%- endmacro %}

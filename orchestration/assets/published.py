@@ -11,6 +11,7 @@ from orchestration.assets.ingest import WAIT_FOR_OTHER_RUN_SECONDS
 from orchestration.home import claim
 from orchestration.project import SegmentSpec, public_tables
 from orchestration.publish import publish
+from orchestration.tag_page import write_tag_page
 
 PUBLISHED_KEY = dg.AssetKey(["published", "current"])
 
@@ -45,8 +46,10 @@ def published_asset(
             held_segments=held,
             extra={"sync_log": sync_log(settings)},
         )
+        page = write_tag_page(settings)
         return dg.MaterializeResult(
             metadata={
+                **({"tag_catalogue": dg.MetadataValue.url(page.resolve().as_uri())} if page else {}),
                 "as_of": copy.as_of,
                 "known_at": copy.known_at,
                 "held_segments": copy.held,

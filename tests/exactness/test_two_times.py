@@ -16,7 +16,8 @@ from tests.exactness.dbt_home import DbtHome
 from tests.exactness.histories import Step, deliver, histories
 from tests.exactness.test_run_log import FIRST, SECOND, load_order
 
-HISTORIES = int(os.environ.get("SIYU_TEST_HISTORIES", "2"))
+# The first history drawn is the smallest one, in which nothing is ever corrected.
+HISTORIES = max(2, int(os.environ.get("SIYU_TEST_HISTORIES", "2")))
 Said = set[tuple[object, ...]]
 
 SAID = """
@@ -53,7 +54,7 @@ def test_as_known__is_what_each_run_said(dbt_home: DbtHome) -> None:
     """Over random histories: late records, corrections, joined and parted people; the last run of an evening counts."""
     corrected = []
 
-    @seed(20261122)
+    @seed(20261126)
     @settings(
         max_examples=HISTORIES, deadline=None, database=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
