@@ -229,6 +229,8 @@ def _write_database(
         for name, sql in views.items():
             db.execute(f'create view "{name}" as {sql}')
         db.execute("use memory")
+    if "tag_history" in queries:
+        _add_table_functions(db)
     db.execute("detach published")
 
 
@@ -260,6 +262,21 @@ def _order(db: duckdb.DuckDBPyConnection, query: str) -> str:
     """
     columns = {row[0] for row in db.execute(f"describe {query}").fetchall()}
     return " order by customer_id" if "customer_id" in columns else ""
+
+
+def _add_table_functions(db: duckdb.DuckDBPyConnection) -> None:
+    """`from tags_as_of(day)` and `from tags_as_known(day, evening)`, as the macros of the dbt project."""
+    known = (
+        "select customer_id, tag_code, tag_value, valid_from, "
+        "case when valid_to <= {evening} then valid_to end as valid_to, rule_version "
+        "from tag_history where known_from <= {evening} and (known_to is null or known_to > {evening}) "
+        "and valid_from <= a_day and (valid_to is null or valid_to > a_day) and a_day <= {evening}"
+    )
+    db.execute("use published")
+    of_now = known.format(evening="date '9999-12-30'")
+    db.execute(f"create macro tags_as_of(a_day) as table {of_now}")
+    db.execute(f"create macro tags_as_known(a_day, an_evening) as table {known.format(evening='an_evening')}")
+    db.execute("use memory")
 
 
 def _keep_members(db: duckdb.DuckDBPyConnection, query: str, held: list[str], before: _Copy | None) -> str:

@@ -65,10 +65,12 @@
     {{ return(found) }}
 {% endmacro %}
 
-{#- The same of a whole tag or segment. -#}
+{#- The same of a whole tag, earlier versions included, or segment. -#}
 {% macro rule_leaves(item) %}
     {% set found = [] %}
-    {% for case in item.get('cases', []) %}{% do found.extend(condition_leaves(case.when)) %}{% endfor %}
+    {% for version in [item] + item.get('earlier', []) %}
+        {% for case in version.get('cases', []) %}{% do found.extend(condition_leaves(case.when)) %}{% endfor %}
+    {% endfor %}
     {% for step in segment_steps(item) if 'when' in item %}{% do found.extend(condition_leaves(step.when)) %}{% endfor %}
     {{ return(found) }}
 {% endmacro %}
@@ -139,11 +141,53 @@
     {% if 'feature' in tag %}
         {{ return('cast(' ~ feature_column({'feature': tag.feature}, known, where) ~ ' as varchar)') }}
     {% endif %}
-    {% set cases = [] %}
-    {% for case in tag.cases %}
-        {% do cases.append('when ' ~ compile_condition(case.when, known, where) ~ ' then ' ~ sql_value(case.value, 'text', where)) %}
+    {% set sql = compile_cases(tag.cases, known, where) %}
+    {% if not tag.earlier %}{{ return(sql) }}{% endif %}
+    {% set versions = ['case'] %}
+    {% for each in earlier_versions(tag) %}
+        {% do versions.append('when change_day < ' ~ each.before_day ~ ' then ' ~ compile_cases(each.cases, known, where)) %}
     {% endfor %}
-    {{ return('case ' ~ cases | join(' ') ~ ' end') }}
+    {{ return(versions | join(' ') ~ ' else ' ~ sql ~ ' end') }}
+{% endmacro %}
+
+{% macro compile_cases(cases, known, where) %}
+    {% set found = [] %}
+    {% for case in cases %}
+        {% do found.append('when ' ~ compile_condition(case.when, known, where) ~ ' then ' ~ sql_value(case.value, 'text', where)) %}
+    {% endfor %}
+    {{ return('case ' ~ found | join(' ') ~ ' end') }}
+{% endmacro %}
+
+{#- Earlier versions of a tag, the first one first, each with the day (since 1970-01-01) before which it holds. -#}
+{% macro earlier_versions(tag) %}
+    {% set found = [] %}
+    {% set newer = [tag] + tag.get('earlier', []) %}
+    {% for each in tag.get('earlier', []) | reverse %}
+        {% set after = newer[newer | length - 2 - loop.index0] %}
+        {% do found.append({'version': each.version, 'cases': each.cases, 'before_day': day_number_of_text(after.effective_from)}) %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+{#- Days (since 1970-01-01) from which on some tag has another version. -#}
+{% macro version_days() %}
+    {% set found = [] %}
+    {% for tag in tag_definitions() %}
+        {% for each in earlier_versions(tag) if each.before_day not in found %}{% do found.append(each.before_day) %}{% endfor %}
+    {% endfor %}
+    {{ return(found | sort) }}
+{% endmacro %}
+
+{#- SQL of the version of a tag (or segment) on a day. -#}
+{% macro rule_version_on(item, day) %}
+    {% set found = [] %}
+    {% for each in earlier_versions(item) %}{% do found.append('when ' ~ day ~ ' < ' ~ each.before_day ~ ' then ' ~ each.version) %}{% endfor %}
+    {{ return('case ' ~ found | join(' ') ~ ' else ' ~ item.version ~ ' end' if found else item.version | string) }}
+{% endmacro %}
+
+{% macro day_number_of_text(day) %}
+    {% set date = modules.datetime.datetime.strptime(day | string, '%Y-%m-%d') %}
+    {{ return((date - modules.datetime.datetime(1970, 1, 1)).days) }}
 {% endmacro %}
 
 {#-
@@ -209,7 +253,7 @@
     ).rows[0][0]) }}
 {%- endmacro %}
 
-{#- Intervals of a verdict column over the timeline: one row per stretch of days with the same value. -#}
+{#- Intervals of a verdict column over the timeline: one row per stretch of days with the same value and version. -#}
 {% macro verdict_changes(prefix, items) %}
 with stretched as (
 
@@ -231,10 +275,14 @@ changes as (
         customer_id,
         change_day,
         '{{ item.code }}' as code,
-        {{ item.version }} as rule_version,
+        {{ rule_version_on(item, 'change_day') }} as rule_version,
         {{ prefix }}{{ item.code }} as verdict
     from stretched
-    where {{ prefix }}{{ item.code }} is distinct from before_{{ item.code }}
+    where
+        {{ prefix }}{{ item.code }} is distinct from before_{{ item.code }}
+        {%- for each in earlier_versions(item) %}
+        or change_day = {{ each.before_day }}
+        {%- endfor %}
     {% endfor %}
 ),
 

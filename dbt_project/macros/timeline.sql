@@ -93,6 +93,16 @@ change_points as (
     from {{ daily }} as daily
     where daily.{{ measures | join(' <> 0 or daily.') }} <> 0
     {%- endfor %}
+    {%- for day in version_days() %}
+    union all
+    select distinct
+        daily.customer_id,
+        cast({{ day }} as bigint),
+        cast(null as bigint),
+        daily.first_seen_day
+    from {{ daily }} as daily
+    where daily.first_seen_day <= {{ day }}
+    {%- endfor %}
     {%- if plan.calendar %}
     union all
     select

@@ -14,6 +14,7 @@ from orchestration.project import SegmentSpec, public_tables
 from orchestration.publish import REPORT, publish
 from orchestration.report.extra import extra_tables
 from orchestration.rules.load import load_rules
+from orchestration.tag_page import write_tag_page
 from orchestration.verdict_chain import FILE, verdict_chain
 
 PUBLISHED_KEY = dg.AssetKey(["published", "current"])
@@ -55,8 +56,10 @@ def published_asset(
             notes={FILE: verdict_chain(compiled, tables, load_rules(DBT_PROJECT_DIR)).dumped()},
         )
         report = settings.published_dir / REPORT
+        page = write_tag_page(settings)
         return dg.MaterializeResult(
             metadata={
+                **({"tag_catalogue": dg.MetadataValue.url(page.resolve().as_uri())} if page else {}),
                 "as_of": copy.as_of,
                 "known_at": copy.known_at,
                 "held_segments": copy.held,

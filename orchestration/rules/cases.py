@@ -70,8 +70,7 @@ def _unit_test(entry: TagCases) -> str:
     column = f"tag_{entry.tag}"
     rows = [
         f"        - {{customer_id: {_quoted(each.case)}, change_day: {(day - _EPOCH).days}, "
-        f"{column}: {_quoted(value)}}}"
-        f"  # {day}"
+        f"{column}: {_quoted(value)}}}  # {day}"
         for each in entry.cases
         for day, value in sorted(each.expect.items())
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -118,8 +118,13 @@ def conditions_of(placed: Placed) -> list[tuple[Place, Any]]:
             ((*placed.place, "when"), entry.when),
             *(((*placed.place, "exclude", number), each) for number, each in own),
         ]
-    return [
+    own_cases = [
         ((*placed.place, "cases", number, "when"), case.when) for number, case in enumerate(entry.cases or [])
+    ]
+    return own_cases + [
+        ((*placed.place, "earlier", which, "cases", number, "when"), case.when)
+        for which, earlier in enumerate(entry.earlier)
+        for number, case in enumerate(earlier.cases)
     ]
 
 
@@ -167,7 +172,7 @@ def parsed(
 def _check_features(features: FeatureFile, source: Source, problems: Problems) -> None:
     seen: set[str] = set()
     for field in ("measures", "ratios", "carried", "calendar", "attributes"):
-        for number, entry in enumerate(getattr(features, field)):
+        for number, entry in enumerate(cast("list[Any]", getattr(features, field))):
             template = getattr(entry, "windowed", None)
             names = [windowed_column(template, days) for days in features.windows] if template else []
             for name in (entry.name, *names):
@@ -219,7 +224,11 @@ def _known(features: FeatureFile, tags: list[Placed], segments: list[Placed]) ->
     types |= dict.fromkeys([entry.name for entry in features.carried], "text")
     types |= dict.fromkeys(windowed.values(), "number")
     values = {
-        each.entry.code: frozenset(case.value for case in each.entry.cases) if each.entry.cases else None
+        each.entry.code: frozenset(
+            case.value for version in (each.entry, *each.entry.earlier) for case in version.cases
+        )
+        if each.entry.cases
+        else None
         for each in tags
     }
     return Known(types, windowed, values, frozenset(each.entry.code for each in segments))
@@ -246,9 +255,51 @@ def _check_rules(rules: Rules, problems: Problems) -> None:
         for field, code in others:
             if code is not None and (code not in known.tags or code == tag.code):
                 problems.add(each.source, (*each.place, field), each.what, "the code of another tag", code)
+        _check_versions(each, problems)
     for each in (*rules.tags, *rules.segments, *rules.exclusions):
         for place, condition in conditions_of(each):
             check_condition(condition, known, Where(each.source, each.what, place, problems))
+
+
+def _check_versions(placed: Placed, problems: Problems) -> None:
+    """From the newest back: each version lower, each day earlier, and a day for all but the first."""
+    tag = placed.entry
+    if not tag.earlier:
+        if tag.effective_from is not None:
+            place = (*placed.place, "effective_from")
+            problems.add(
+                placed.source, place, placed.what, "`earlier` versions beside effective_from", "none"
+            )
+        return
+    if tag.cases is None:
+        problems.add(
+            placed.source, (*placed.place, "earlier"), placed.what, "versions of a rule tag", "a fact tag"
+        )
+    newer = tag
+    for number, each in enumerate(tag.earlier):
+        place = (*placed.place, "earlier", number)
+        if newer.effective_from is None:
+            problems.add(
+                placed.source, place[:-1], placed.what, "effective_from of the version after it", None
+            )
+        elif each.effective_from is not None and each.effective_from >= newer.effective_from:
+            problems.add(
+                placed.source,
+                (*place, "effective_from"),
+                placed.what,
+                "a day before the next version's",
+                each.effective_from,
+            )
+        if each.version >= newer.version:
+            problems.add(
+                placed.source, (*place, "version"), placed.what, "a lower version, newest first", each.version
+            )
+        newer = each
+    if newer.effective_from is not None:
+        place = (*placed.place, "earlier", len(tag.earlier) - 1, "effective_from")
+        problems.add(
+            placed.source, place, placed.what, "no effective_from of the first version", newer.effective_from
+        )
 
 
 def _check_cycles(rules: Rules, problems: Problems) -> None:

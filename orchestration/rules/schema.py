@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -94,8 +95,19 @@ class Case(Entry):
     when: Any
 
 
+class Earlier(Entry):
+    """How a rule tag was given before the next version's ``effective_from``; the first version has none of its own."""
+
+    version: Positive
+    effective_from: dt.date | None = None
+    cases: Annotated[list[Case], Field(min_length=1)]
+
+
 class Tag(Entry):
-    """One tag (标签): a fact tag has ``feature``, a rule tag has ``cases``."""
+    """One tag (标签): a fact tag has ``feature``, a rule tag has ``cases``.
+
+    With ``earlier`` versions the newest one holds from business day ``effective_from`` on; without, for all the past.
+    """
 
     code: Code
     name_zh: Text
@@ -108,3 +120,5 @@ class Tag(Entry):
     parent: Code | None = None
     exclusive_group: Code | None = None
     derived_from: list[Code] = []
+    effective_from: dt.date | None = None
+    earlier: list[Earlier] = []

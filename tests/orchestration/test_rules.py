@@ -156,6 +156,41 @@ def test_rules_that_lean_on_themselves__are_refused(project: Path) -> None:
     assert all("expected rules that do not lean on themselves" in line for line in said)
 
 
+VERSIONED = """\
+  effective_from: {newest}
+  earlier:
+    - version: {second}
+      effective_from: {day}
+      cases: [{{value: 是, when: {{feature: order_count, op: '=', value: 2}}}}]
+    - version: 0
+      cases: [{{value: 是, when: {{feature: order_count, op: '=', value: 1}}}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("newest", "second", "day", "said"),
+    [
+        ("2026-12-01", 2, "2026-12-01", "expected a day before the next version's"),
+        ("2026-12-01", 3, "2026-11-01", "expected a lower version, newest first, got 3"),
+        ("null", 2, "2026-11-01", "expected effective_from of the version after it, got nothing"),
+        ("2026-12-01", 2, "null", "expected effective_from of the version after it, got nothing"),
+    ],
+)
+def test_versions__go_back_in_time(project: Path, newest: str, second: int, day: str, said: str) -> None:
+    text = a_tag("{feature: order_count, op: '=', value: 3}").replace("version: 1", "version: 3")
+    more = VERSIONED.format(newest=newest, second=second, day=day).replace("version: 0", "version: 1")
+    found = problems(put(project, text + more))
+    assert any(said in problem for problem in found), found
+    put(
+        project,
+        text
+        + VERSIONED.format(newest="2026-12-01", second=2, day="2026-11-01").replace(
+            "version: 0", "version: 1"
+        ),
+    )
+    assert len(load_rules(project).tags[0].entry.earlier) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

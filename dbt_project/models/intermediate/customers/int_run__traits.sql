@@ -20,7 +20,8 @@ relations as (
         ) as first_rank,
         row_number() over (
             partition by relations.customer_id
-            order by relations.is_active desc, relations.added_at desc, relations.userid, relations.external_userid
+            order by
+                relations.is_active desc, relations.added_at desc, relations.userid asc, relations.external_userid asc
         ) as owner_rank
     from {{ ref('fct_wecom_relations') }} as relations
     inner join {{ ref('int_run__touched_customers') }} as touched on touched.customer_id = relations.customer_id
@@ -33,7 +34,7 @@ friends as (
         friends.customer_id,
         friends.account_id,
         row_number() over (
-            partition by friends.customer_id order by friends.added_date desc, friends.account_id, friends.contact_id
+            partition by friends.customer_id order by friends.added_date desc, friends.account_id asc, friends.contact_id asc
         ) as newest_rank
     from {{ ref('fct_personal_contacts') }} as friends
     inner join {{ ref('int_run__touched_customers') }} as touched on touched.customer_id = friends.customer_id

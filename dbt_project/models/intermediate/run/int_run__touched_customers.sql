@@ -1,4 +1,7 @@
 {{ config(materialized='table') }}
+{%- for channel in file_channels() %}
+-- depends_on: {{ ref('stg_' ~ channel.code ~ '__members') }}
+{%- endfor %}
 
 -- Whose answers may differ from the previous run's: she is in a record that was loaded since, her identity moved,
 -- a day came (or left a window) that one of her events lies on, or the day on which time alone may change her tier or
@@ -88,3 +91,14 @@ from (
     {{ select_from_before('points_balance', {'customer_id': 'varchar', 'next_expiry_date': 'date'}, schema='marts') }}
 ) as balances_before
 where next_expiry_date <= (select as_of from clock)
+{%- if version_days() %}
+union
+-- From today on a tag has another version, for everybody.
+select identity_now.customer_id
+from {{ ref('bridge_customer_identities') }} as identity_now
+cross join clock
+where
+    {%- for day in version_days() %}
+    {{ 'or' if not loop.first }} ({{ day_number('clock.previous_as_of') }} < {{ day }} and {{ day }} <= clock.as_of_day)
+    {%- endfor %}
+{%- endif %}

@@ -7,4 +7,4 @@ select
     valid_from,
     rule_version
 from {{ ref('tag_history') }}
-where valid_to is null
+where valid_to is null and known_to is null

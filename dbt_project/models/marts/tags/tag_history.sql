@@ -4,14 +4,90 @@
 ) }}
 -- depends_on: {{ ref('int_run__touched_customers') }}
 
-{{ verdict_changes('tag_', tag_definitions()) }}
+{{ verdict_changes('tag_', tag_definitions()) }},
 
-select
-    customer_id,
-    code as tag_code,
-    verdict as tag_value,
-    {{ date_of_day_number('change_day') }} as valid_from,
-    {{ date_of_day_number('next_change_day') }} as valid_to,
-    rule_version
-from intervals
-where verdict is not null
+said_now as (
+
+    select
+        customer_id,
+        code as tag_code,
+        verdict as tag_value,
+        {{ date_of_day_number('change_day') }} as valid_from,
+        {{ date_of_day_number('next_change_day') }} as valid_to,
+        rule_version
+    from intervals
+    where verdict is not null
+
+),
+
+said_before as (
+
+    select * from {{ ref('int_run__tags_said_before') }}
+
+),
+
+-- That a value ended since the last run is no correction: what was said of the days before stands.
+compared as (
+
+    select
+        now.customer_id as now_customer_id,
+        now.tag_code as now_tag_code,
+        now.tag_value as now_tag_value,
+        now.valid_from as now_valid_from,
+        now.valid_to as now_valid_to,
+        now.rule_version as now_rule_version,
+        before.*
+    from said_now as now
+    full outer join (select * from said_before where known_to is null) as before
+        on
+            before.customer_id = now.customer_id
+            and before.tag_code = now.tag_code
+            and before.valid_from = now.valid_from
+            and before.tag_value = now.tag_value
+            and before.rule_version = now.rule_version
+            and coalesce(case when before.valid_to <= {{ evening_before() }} then before.valid_to end, cast('9999-12-31' as date))
+            = coalesce(case when now.valid_to <= {{ evening_before() }} then now.valid_to end, cast('9999-12-31' as date))
+
+),
+
+merged as (
+
+    select
+        now_customer_id as customer_id,
+        now_tag_code as tag_code,
+        now_tag_value as tag_value,
+        now_valid_from as valid_from,
+        now_valid_to as valid_to,
+        now_rule_version as rule_version,
+        coalesce(known_from, cast('{{ run_state().as_of }}' as date)) as known_from,
+        cast(null as date) as known_to
+    from compared
+    where now_customer_id is not null
+    union all
+    select
+        customer_id,
+        tag_code,
+        tag_value,
+        valid_from,
+        valid_to,
+        rule_version,
+        known_from,
+        cast('{{ run_state().as_of }}' as date)
+    from compared
+    where now_customer_id is null
+    union all
+    select
+        customer_id,
+        tag_code,
+        tag_value,
+        valid_from,
+        valid_to,
+        rule_version,
+        known_from,
+        known_to
+    from said_before
+    where known_to is not null
+
+)
+
+select * from merged
