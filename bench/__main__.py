@@ -19,6 +19,8 @@ from pathlib import Path
 from bench.identity import p6, p6i
 from bench.ingest import CEILING_ROWS_A_SECOND, rows_per_cpu_second
 from bench.measure import ROUNDS, Measure
+from bench.sets import p4
+from bench.why import p8
 from common.lake import Lake
 from common.settings import load_settings
 from sandbox.generate.plan import Mix, Plan
@@ -96,8 +98,10 @@ def p10(asked: int | None, folder: Path) -> Measure:
 MEASURES: dict[str, Callable[[int | None, Path], Measure]] = {
     "P2": p2,
     "P3": p3,
+    "P4": p4,
     "P6": p6,
     "P6i": p6i,
+    "P8": p8,
     "P10": p10,
 }
 

@@ -13,6 +13,7 @@ from orchestration.home import claim
 from orchestration.project import SegmentSpec, public_tables
 from orchestration.publish import publish
 from orchestration.rules.load import load_rules
+from orchestration.segment_report import segment_metadata
 from orchestration.verdict_chain import FILE, verdict_chain
 
 PUBLISHED_KEY = dg.AssetKey(["published", "current"])
@@ -58,6 +59,7 @@ def published_asset(
                 "held_segments": copy.held,
                 "folder": dg.MetadataValue.path(str(settings.published_dir / "current")),
                 **{f"rows/{name}": entry.rows for name, entry in copy.tables.items()},
+                **segment_metadata(settings),
             }
         )
 
