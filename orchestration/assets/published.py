@@ -13,6 +13,7 @@ from orchestration.home import claim
 from orchestration.project import SegmentSpec, public_tables
 from orchestration.publish import publish
 from orchestration.rules.load import load_rules
+from orchestration.segment_changes import segment_changes
 from orchestration.segment_report import segment_metadata
 from orchestration.verdict_chain import FILE, verdict_chain
 
@@ -49,7 +50,7 @@ def published_asset(
             tables,
             run_id=context.run_id,
             held_segments=held,
-            extra={"sync_log": sync_log(settings)},
+            extra={"sync_log": sync_log(settings), "segment_changes": segment_changes(settings, held)},
             notes={FILE: verdict_chain(compiled, tables, load_rules(DBT_PROJECT_DIR)).dumped()},
         )
         return dg.MaterializeResult(
