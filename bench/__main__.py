@@ -21,6 +21,8 @@ from bench.identity import p6, p6i
 from bench.ingest import CEILING_ROWS_A_SECOND, rows_per_cpu_second
 from bench.measure import ROUNDS, Measure
 from bench.predict import p13s
+from bench.sets import p4
+from bench.why import p8
 from common.lake import Lake
 from common.settings import load_settings
 from sandbox.generate.plan import Mix, Plan
@@ -98,9 +100,11 @@ def p10(asked: int | None, folder: Path) -> Measure:
 MEASURES: dict[str, Callable[[int | None, Path], Measure]] = {
     "P2": p2,
     "P3": p3,
+    "P4": p4,
     "P6": p6,
     "P6i": p6i,
     "P7": lambda asked, folder: p7(asked or 10_000_000, folder, ROUNDS),
+    "P8": p8,
     "P10": p10,
     "P13s": p13s,
 }

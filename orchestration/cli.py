@@ -14,6 +14,7 @@ from orchestration.cli_identity import add_identity_commands
 from orchestration.cli_lake import gate_app, ingest_app
 from orchestration.cli_predict import predict_app
 from orchestration.cli_rules import rules_app
+from orchestration.cli_segments import segments_app
 from orchestration.terminal import EXIT_FAILED, expected_errors, refuse, settings_or_refuse, terminal
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ app.add_typer(ingest_app, name="ingest")
 app.add_typer(gate_app, name="gate")
 app.add_typer(rules_app, name="rules")
 app.add_typer(predict_app, name="predict")
+app.add_typer(segments_app, name="segments")
 add_activation_commands(app)
 add_channel_commands(app)
 add_identity_commands(app)

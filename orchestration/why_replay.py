@@ -43,6 +43,11 @@ class Fact:
     order_key: str | None
     amount_fen: int
 
+    @property
+    def is_part(self) -> bool:
+        """It stands in the row of its order (a refund that a file states), and cannot go without it."""
+        return self.key.startswith("stated|")
+
 
 Removed = frozenset[Fact]
 
@@ -80,9 +85,11 @@ class Replay:
         if "customer_id" not in self._columns[name]:
             self._db.execute(_OF_ALL.format(name=name, public=public))
             return False
+        order = ", ".join(each for each in KEYS.get(public, ()) if each in self._columns[name])
         self._db.execute(
             f'create or replace temp table "her {name}" as '  # noqa: S608 - our own names
-            f'select row_number() over () as why_row, * from copy."{public}" where customer_id = ?',
+            f"select row_number() over ({f'order by {order}' if order else ''}) as why_row, * "
+            f'from copy."{public}" where customer_id = ?',
             [customer_id],
         )
         if self._db.execute(f'from "her {name}" limit 1').fetchone():

@@ -175,10 +175,7 @@ def _explained(
         for leaf in node.leaves():
             if leaf.column is not None and base is not None:
                 leaf.evidence = _evidence(leaf.column, base, facts, without)
-    known = {
-        removed: _verdict(row, kind, rule["code"])
-        for removed, row in zip([*singles, *sets], [*without, *judged], strict=True)
-    }
+    known = {removed: _verdict(row, kind, rule["code"]) for removed, row in zip(sets, judged, strict=True)}
     witness, other = smallest_witness(facts, orderings, known, verdict, verdicts)
     return Explanation(
         customer_id, kind, rule["code"], rule["name_zh"], rule["version"], as_of, verdict, tree,

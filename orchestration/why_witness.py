@@ -17,9 +17,10 @@ FINE, GROWTH, MOST_FINE = 8, 1.3, 120
 
 def orderings_of(facts: list[Fact]) -> list[list[Fact]]:
     """Return the orders in which rows are taken away: those of each table and all together (newest first)."""
-    found = [facts]
-    for table in dict.fromkeys(fact.table for fact in facts):
-        rows = [fact for fact in facts if fact.table == table]
+    whole = [fact for fact in facts if not fact.is_part]
+    found = [whole]
+    for table in dict.fromkeys(fact.table for fact in whole):
+        rows = [fact for fact in whole if fact.table == table]
         found += [rows, rows[::-1]]
         if any(fact.amount_fen for fact in rows):
             found.append(sorted(rows, key=lambda fact: -fact.amount_fen))

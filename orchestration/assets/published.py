@@ -14,6 +14,8 @@ from orchestration.project import SegmentSpec, public_tables
 from orchestration.publish import REPORT, publish
 from orchestration.report.extra import extra_tables
 from orchestration.rules.load import load_rules
+from orchestration.segment_changes import segment_changes
+from orchestration.segment_report import segment_metadata
 from orchestration.tag_page import write_tag_page
 from orchestration.verdict_chain import FILE, verdict_chain
 
@@ -51,7 +53,11 @@ def published_asset(
             tables,
             run_id=context.run_id,
             held_segments=held,
-            extra={**ledger_tables(settings), **extra_tables(settings)},
+            extra={
+                **ledger_tables(settings),
+                **extra_tables(settings),
+                "segment_changes": segment_changes(settings, held),
+            },
             finish=pages.write,
             notes={FILE: verdict_chain(compiled, tables, load_rules(DBT_PROJECT_DIR)).dumped()},
         )
@@ -68,6 +74,7 @@ def published_asset(
                 "report_path": dg.MetadataValue.path(str(report)),
                 "report_made": pages.said,
                 **{f"rows/{name}": entry.rows for name, entry in copy.tables.items()},
+                **segment_metadata(settings),
             }
         )
 
