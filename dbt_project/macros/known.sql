@@ -50,13 +50,10 @@
     {{ return("read_parquet('" ~ file ~ "')" if 'known_from' in columns else none) }}
 {%- endmacro %}
 
-{#- The evening of the last run before this one's: until then a row said nothing of the days after it. -#}
-{% macro evening_before() %}
-    {% set state = run_state() %}
-    {% set found = run_query('select max(as_of) from ' ~ run_log_relation() ~ " where as_of < date '" ~ state.as_of ~ "'").rows[0][0]
-        if execute and load_relation(run_log_relation()) is not none else none %}
-    {{ return("cast('" ~ found ~ "' as date)" if found else dbt.dateadd('day', -1, "cast('" ~ state.as_of ~ "' as date)")) }}
-{% endmacro %}
+{#- Until when a row said something of its days: the last evening, or, where the run log went with the warehouse, yesterday. -#}
+{% macro said_until() -%}
+    coalesce({{ evening_before() }}, {{ dbt.dateadd('day', -1, this_evening()) }})
+{%- endmacro %}
 
 {#- Relation: who carried which tag on a business day (SQL of a date), as it is known now. -#}
 {% macro tags_as_of(day) -%}

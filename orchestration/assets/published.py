@@ -1,5 +1,6 @@
 """The published copy as an asset: the last step of a run, also when a segment was held."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -45,7 +46,7 @@ def published_asset(
 
         claim(settings, wait_seconds=WAIT_FOR_OTHER_RUN_SECONDS)
         held = held_segments(context.instance, segments)
-        pages = _Pages(context.log)
+        pages = PageWriter(context.log.warning)
         tables = public_tables(manifest)
         compiled = build_target(settings) / "compiled"
         copy = publish(
@@ -81,14 +82,15 @@ def published_asset(
     return published
 
 
-class _Pages:
+class PageWriter:
     """Writes the report page beside a copy; a page that cannot be made does not hold the copy back."""
 
-    def __init__(self, log: dg.DagsterLogManager) -> None:
-        self._log = log
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
         self.said = ""
 
     def write(self, folder: Path, before: Path | None) -> None:
+        """Write the page of the copy in ``folder``, or one that says why there is none; ``said`` tells which."""
         from orchestration.report.page import write_failure, write_report
 
         try:
@@ -96,7 +98,7 @@ class _Pages:
         except Exception as error:
             write_failure(folder, error)
             self.said = f"failed: {type(error).__name__}: {error}"
-            self._log.warning(f"the report page could not be made: {error}")
+            self._warn(f"the report page could not be made: {error}")
         else:
             self.said = "made" if made else "linked: the last page shows the same"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from common.settings import PROJECT_ROOT, Settings
+from orchestration.assets.published import PageWriter
 from orchestration.publish import REPORT
 from orchestration.report import page as room
 from orchestration.report.cohorts import monthly_cohorts
@@ -252,6 +253,22 @@ def test_make_sections__a_section_that_fails_says_why_and_the_others_stand(
     made = sections(copy)
     assert "could not be made: BinderException" in texts(made["tiers"])
     assert made["cohorts"].charts
+
+
+def test_page_writer__a_page_that_cannot_be_made_says_so_and_holds_nothing_back(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    writer = PageWriter(warnings.append)
+    writer.write(tmp_path, None)  # no copy there
+    assert writer.said.startswith("failed: FileNotFoundError")
+    assert len(warnings) == 1
+    page = (tmp_path / REPORT).read_text(encoding="utf-8")
+    assert "could not be made" in page
+    assert "no published copy" in page
+    first, second = write_copy(tmp_path / "first"), write_copy(tmp_path / "second")
+    writer.write(first, None)
+    assert writer.said == "made"
+    writer.write(second, first)
+    assert writer.said == "linked: the last page shows the same"
 
 
 def test_spark_path__spans_the_box() -> None:

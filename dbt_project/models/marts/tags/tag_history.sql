@@ -45,8 +45,8 @@ compared as (
             and before.valid_from = now.valid_from
             and before.tag_value = now.tag_value
             and before.rule_version = now.rule_version
-            and coalesce(case when before.valid_to <= {{ evening_before() }} then before.valid_to end, cast('9999-12-31' as date))
-            = coalesce(case when now.valid_to <= {{ evening_before() }} then now.valid_to end, cast('9999-12-31' as date))
+            and coalesce(case when before.valid_to <= {{ said_until() }} then before.valid_to end, cast('9999-12-31' as date))
+            = coalesce(case when now.valid_to <= {{ said_until() }} then now.valid_to end, cast('9999-12-31' as date))
 
 ),
 
