@@ -49,7 +49,8 @@ def settings(tmp_path: Path) -> Settings:
     with duckdb.connect() as db:
         db.execute(
             "copy (select * from (values ('grown', 'same'), ('grown', 'left'), ('grown', 'hunter'), "
-            "('grown', 'fixed'), ('grown', 'merged'), ('gone', 'same'), ('changed', 'same')) as t (segment_code, customer_id)) "
+            "('grown', 'fixed'), ('grown', 'merged'), ('gone', 'same'), ('changed', 'same')) "
+            "as t (segment_code, customer_id)) "
             f"to '{copy / 'segment_members.parquet'}'"
         )
         db.execute(
