@@ -155,6 +155,9 @@ class Settings(BaseSettings):
 
     activation_mode: str = Field(default="dry_run", description="dry_run or live")
     pii_key: SecretStr | None = Field(default=None, description="Key of the phone HMAC, at least 32 bytes")
+    draw_key: SecretStr | None = Field(
+        default=None, description="Key of holdouts and A/B splits; empty: it follows from that of the phones"
+    )
 
     @field_validator("home")
     @classmethod

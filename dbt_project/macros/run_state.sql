@@ -110,7 +110,7 @@
 {% macro config_hash() %}
     {% set parts = [business_timezone(), rules_answers_digest(), var('member_tiers'),
                     var('identity_types'), var('golden_record'), var('noise_rules'), var('noise_identifiers'), var('identity_sources'), var('identity_blocked_values'), var('wecom_tag_group'),
-                    local_md5(env_var('SIYU_DRAW_KEY', ''))] %}
+                    local_md5(env_var('SIYU_DRAW_DIGEST', ''))] %}
     {% for node in graph.nodes.values() | sort(attribute='unique_id') if node.resource_type == 'model' %}
         {#- A table made before its constraints were declared would never get them. -#}
         {% set constraints = node.columns.values() | map(attribute='constraints') | list %}

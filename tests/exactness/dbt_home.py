@@ -13,8 +13,11 @@ from unittest import mock
 import duckdb
 
 from common.lake import Lake
-from common.settings import DBT_PROJECT_DIR
+from common.settings import DBT_PROJECT_DIR, Settings
+from orchestration.dbt_run import draw_digest
 
+# The same people are held out in every home of a test, so that homes can be compared.
+DRAW_KEY = "the same in all homes of the tests"
 COMPARED_SCHEMAS = ("staging", "marts", "activation")
 COMPARED_STATE = "int_identity__"  # what the identity keeps from run to run
 
@@ -71,6 +74,7 @@ class DbtHome:
         variables = {
             "SIYU_HOME": str(self.home),
             "SIYU_BUSINESS_TIMEZONE": self.zone,
+            "SIYU_DRAW_DIGEST": draw_digest(Settings(_env_file=None, home=self.home, draw_key=DRAW_KEY)),
             "SIYU_AS_OF": as_of,
             "SIYU_KNOWN_AT": known_at,
         }
