@@ -167,6 +167,9 @@ class Settings(BaseSettings):
         default=None, description="The destination postgresql_table: postgresql:// with its password"
     )
     pii_key: SecretStr | None = Field(default=None, description="Key of the phone HMAC, at least 32 bytes")
+    draw_key: SecretStr | None = Field(
+        default=None, description="Key of holdouts and A/B splits; empty: it follows from that of the phones"
+    )
 
     @field_validator("home")
     @classmethod

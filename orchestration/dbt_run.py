@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from common.pii import pii_key
 from common.settings import DBT_PROJECT_DIR, Settings, child_environment
 from orchestration.rules.compiled import compile_rules
 
@@ -100,8 +101,7 @@ def dbt_environment(
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "PYTHONUNBUFFERED": "1",
     }
-    if settings.pii_key:
-        extra["SIYU_DRAW_KEY"] = draw_key(settings.pii_key.get_secret_value())
+    extra["SIYU_DRAW_DIGEST"] = draw_digest(settings)
     if settings.warehouse_memory:
         extra["SIYU_WAREHOUSE_MEMORY"] = settings.warehouse_memory
     if as_of is not None:
@@ -111,9 +111,10 @@ def dbt_environment(
     return child_environment(extra=extra)
 
 
-def draw_key(pii_key: str) -> str:
-    """Return the key of holdouts and A/B splits: it follows from the key of the phones, and never the other way."""
-    return hmac.new(pii_key.encode(), b"holdouts and variants", hashlib.sha256).hexdigest()
+def draw_digest(settings: Settings) -> str:
+    """Return the key of holdouts and A/B splits as dbt gets it: the key itself never leaves the settings."""
+    key = settings.draw_key.get_secret_value().encode() if settings.draw_key else pii_key(settings)
+    return hmac.new(key, b"holdouts and variants", hashlib.sha256).hexdigest()
 
 
 def prepare_manifest(settings: Settings) -> Path:

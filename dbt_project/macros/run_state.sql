@@ -113,7 +113,7 @@
         var('points_rules'), var('retention'), var('repurchase_days'), var('lifecycle_matrix'),
         var('identity_types'), var('identity_sources'), var('identity_blocked_values'), var('golden_record'),
         var('noise_rules'), var('noise_identifiers'), var('wecom_tag_group'), var('predictions'),
-        var('prediction_scoring_days'), local_md5(env_var('SIYU_DRAW_KEY', '')),
+        var('prediction_scoring_days'), local_md5(env_var('SIYU_DRAW_DIGEST', '')),
     ] %}
     {% for node in graph.nodes.values() | sort(attribute='unique_id') if node.resource_type == 'model' %}
         {#- A table made before its constraints were declared would never get them. -#}

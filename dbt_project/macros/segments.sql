@@ -62,9 +62,9 @@ stays as (
 )
 {% endmacro %}
 
-{#- Stable bucket 0..9999 of a customer for a draw. Without the key (SIYU_DRAW_KEY) nobody can tell it from the id. -#}
+{#- Stable bucket 0..9999 of a customer for a draw. Without the key (SIYU_DRAW_DIGEST, of SIYU_DRAW_KEY) nobody can tell it from the id. -#}
 {% macro draw_bucket(draw, salt, customer_id) -%}
-    {{ hash_bucket("'" ~ local_md5(env_var('SIYU_DRAW_KEY', '')) ~ "|" ~ draw ~ "|' || " ~ salt ~ " || '|' || " ~ customer_id) }}
+    {{ hash_bucket("'" ~ local_md5(env_var('SIYU_DRAW_DIGEST', '')) ~ "|" ~ draw ~ "|' || " ~ salt ~ " || '|' || " ~ customer_id) }}
 {%- endmacro %}
 
 {#- Body of a seg_ model: the present members of one declared segment. -#}

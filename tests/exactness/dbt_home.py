@@ -15,8 +15,11 @@ from unittest import mock
 import duckdb
 
 from common.lake import Lake
-from common.settings import DBT_PROJECT_DIR
+from common.settings import DBT_PROJECT_DIR, Settings
+from orchestration.dbt_run import draw_digest
 
+# The same people are held out in every home of a test, so that homes can be compared.
+DRAW_KEY = "the same in all homes of the tests"
 COMPARED_SCHEMAS = ("staging", "marts", "activation")
 COMPARED_STATE = ("int_identity__", "int_prediction__")  # what is kept from run to run
 # What earlier runs said is no function of the lake (tests/exactness/test_tier_restatements.py has its own proof).
@@ -82,6 +85,7 @@ class DbtHome:
         variables = {
             "SIYU_HOME": str(self.home),
             "SIYU_BUSINESS_TIMEZONE": self.zone,
+            "SIYU_DRAW_DIGEST": draw_digest(Settings(_env_file=None, home=self.home, draw_key=DRAW_KEY)),
             "SIYU_AS_OF": as_of,
             "SIYU_KNOWN_AT": known_at,
         }

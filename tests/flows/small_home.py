@@ -21,6 +21,7 @@ from sandbox.credentials import as_environment
 from sandbox.runner import listen
 from sandbox.server import Interceptor, create_app
 from sandbox.world import WorldOptions, build_world
+from tests.exactness.dbt_home import DRAW_KEY
 
 ORDERS_MAPPING = """\
 source: my_shop
@@ -63,7 +64,13 @@ def settings_for(home: Path, base_url: str | None = None, **more: Any) -> Settin
     return Settings(
         _env_file=None,
         home=home,
-        **{"activation_mode": "live", "api_calls_per_minute": 10**6, **given, **more},
+        **{
+            "activation_mode": "live",
+            "api_calls_per_minute": 10**6,
+            "draw_key": DRAW_KEY,
+            **given,
+            **more,
+        },
     )
 
 
@@ -78,6 +85,8 @@ def environment(settings: Settings, base_url: str | None = None) -> dict[str, st
         "SIYU_ACTIVATION_MODE": settings.activation_mode,
         "SIYU_API_CALLS_PER_MINUTE": str(settings.api_calls_per_minute),
     }
+    if settings.draw_key:
+        own["SIYU_DRAW_KEY"] = settings.draw_key.get_secret_value()
     if settings.last_day:
         own["SIYU_LAST_DAY"] = settings.last_day.isoformat()
     if settings.pii_key:

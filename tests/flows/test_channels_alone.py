@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from common.settings import DBT_PROJECT_DIR, Settings
+from orchestration.dbt_run import draw_digest
 from tests.exactness.dbt_home import differing_rows
 from tests.flows.small_home import OrderRow, environment, published, settings_for, write_orders
 
@@ -113,6 +114,7 @@ def test_dbt_alone__builds_the_same(settings: Settings, tmp_path: Path) -> None:
     settings.warehouse_path.rename(by_dagster)
     try:
         env = environment(settings) | {
+            "SIYU_DRAW_DIGEST": draw_digest(settings),
             "SIYU_AS_OF": AS_OF,
             "DBT_TARGET_PATH": str(tmp_path / "target"),
             "DBT_LOG_PATH": str(tmp_path / "logs"),
