@@ -7,12 +7,13 @@ what was taken away in vain is given back. The result is minimal: with any of it
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 from orchestration.why_replay import Fact, Removed, dependents
 
 Judge = Callable[[list[Removed]], list[Any]]
-FINE, GROWTH, MOST_FINE = 8, 1.3, 120
+FINE, GROWTH, MOST_FINE, ALL_CHOICES = 8, 1.3, 120, 4
 
 
 def orderings_of(facts: list[Fact]) -> list[list[Fact]]:
@@ -47,19 +48,28 @@ def smallest_witness(
     between = list(_between(facts, orderings, flips, least)) if least > FINE else []
     if between:
         flips |= _flips(dict(zip(between, judge(between), strict=True)), verdict)
-    best = min(flips, key=lambda removed: (len(removed), sorted(fact.key for fact in removed)))
+    best = min(flips, key=_place)
     return _minimal(best, flips[best], verdict, judge)
 
 
 def _minimal(best: Removed, other: Any, verdict: Any, judge: Judge) -> tuple[Removed, Any]:
     while len(best) > 1:
-        fewer = [smaller for smaller in {best - _with_order(best, fact) for fact in best} if smaller]
-        fewer.sort(key=lambda removed: (len(removed), sorted(fact.key for fact in removed)))
+        units = sorted({_with_order(best, fact) for fact in best}, key=_place)
+        # Of few rows every choice is judged at once, of many those with one given back.
+        kept = range(1, len(units)) if len(units) <= ALL_CHOICES else [len(units) - 1]
+        fewer = [frozenset().union(*some) for count in kept for some in combinations(units, count) if count]
         flips = _flips(dict(zip(fewer, judge(fewer), strict=True)), verdict) if fewer else {}
         if not flips:
             break
-        best, other = next(iter(flips.items()))
+        best = min(flips, key=_place)
+        other = flips[best]
+        if len(units) <= ALL_CHOICES:
+            break
     return best, other
+
+
+def _place(removed: Removed) -> tuple[int, list[str]]:
+    return len(removed), sorted(fact.key for fact in removed)
 
 
 def _flips(known: dict[Removed, Any], verdict: Any) -> dict[Removed, Any]:

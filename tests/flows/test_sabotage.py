@@ -20,6 +20,7 @@ from common.lake import Lake
 from common.settings import Settings
 from common.streams import CHANNELS, STREAMS
 from orchestration.headless import RunOutcome, run_daily
+from orchestration.project import declared_segments
 from sandbox.view import View
 from sandbox.world import WorldOptions, build_world
 from tests.flows.small_home import (
@@ -196,7 +197,7 @@ def test_payload__check_is_red_for_that_segment_only(story: Story) -> None:
     clean, bad = (checks_of(story.settings, each.run_id) for each in story.outcomes)
     payloads = {asset: passed for (asset, check), passed in bad.items() if check == "gx_payload"}
     assert [asset for asset, passed in payloads.items() if not passed] == [f"plan/{HELD}"]
-    assert len(payloads) == 4
+    assert len(payloads) == len(declared_segments())
     assert clean[f"plan/{HELD}", "gx_payload"]
 
 

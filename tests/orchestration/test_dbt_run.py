@@ -11,10 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from common.settings import PROJECT_ROOT, Settings
 from orchestration import dbt_run
-from orchestration.dbt_run import build_args, dbt_environment, prepare_manifest, start_dbt
+from orchestration.dbt_run import build_args, dbt_environment, draw_digest, prepare_manifest, start_dbt
 
 
 def test_build_args__one_build_without_unit_tests() -> None:
@@ -40,6 +41,22 @@ def test_dbt_environment__carries_the_run_variables_and_no_secrets(
     assert "SIYU_AS_OF" not in dbt_environment(settings, tmp_path / "t")
     small = settings.model_copy(update={"warehouse_memory": "2GB"})
     assert dbt_environment(small, tmp_path / "t")["SIYU_WAREHOUSE_MEMORY"] == "2GB"
+
+
+def test_draws__have_a_key_of_their_own(tmp_path: Path) -> None:
+    """The same for good in a home; another in another home, or with another key; never the key itself."""
+    one, other = (
+        Settings(_env_file=None, home=tmp_path / "one"),
+        Settings(_env_file=None, home=tmp_path / "other"),
+    )
+    assert draw_digest(one) == draw_digest(one) != draw_digest(other)
+    named = one.model_copy(update={"draw_key": SecretStr("a key of the brand")})
+    assert draw_digest(named) not in (draw_digest(one), "a key of the brand")
+    assert draw_digest(named) == draw_digest(
+        other.model_copy(update={"draw_key": SecretStr("a key of the brand")})
+    )
+    assert dbt_environment(named, tmp_path / "t")["SIYU_DRAW_DIGEST"] == draw_digest(named)
+    assert "a key of the brand" not in dbt_environment(named, tmp_path / "t").values()
 
 
 def test_start_dbt__runs_its_order_in_its_environment(tmp_path: Path) -> None:
