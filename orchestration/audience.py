@@ -11,7 +11,7 @@ import yaml
 
 from common.warehouse import connect
 from orchestration.bitmaps import Bitmaps
-from orchestration.publish import DATABASE
+from orchestration.published_database import DATABASE
 from orchestration.rules.conditions import Known, Where, check_condition, leaves, plain
 from orchestration.rules.source import Problems, Source
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from common.settings import Settings
 from common.warehouse import connect
-from orchestration.publish import DATABASE
+from orchestration.published_database import DATABASE
 
 if TYPE_CHECKING:
     import dagster as dg

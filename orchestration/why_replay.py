@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.publish import DATABASE
+from orchestration.published_database import DATABASE
 from orchestration.verdict_chain import VERDICTS, VerdictChain
 
 TIMELINE = "int_run__timeline"

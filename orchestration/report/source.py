@@ -15,7 +15,7 @@ import duckdb
 from common.settings import Settings
 from common.warehouse import connect
 from orchestration.project import PublicTable
-from orchestration.publish import DATABASE
+from orchestration.published_database import DATABASE
 
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from common.warehouse import connect
-from orchestration.publish import DATABASE, Manifest, TableEntry
+from orchestration.publish import Manifest, TableEntry
+from orchestration.published_database import DATABASE
 
 AS_OF = "2026-03-31"
 HOSTILE = (
