@@ -35,7 +35,7 @@ def write_database(
     for name, sql in views.items():
         db.execute(f'create view "{name}" as {sql}')
     if "tag_history" in queries:
-        _add_table_functions(db)
+        add_table_functions(db)
     db.execute("use memory")
     db.execute("detach published")
 
@@ -70,8 +70,8 @@ def _order(db: duckdb.DuckDBPyConnection, query: str) -> str:
     return " order by customer_id" if "customer_id" in columns else ""
 
 
-def _add_table_functions(db: duckdb.DuckDBPyConnection) -> None:
-    """`from tags_as_of(day)` and `from tags_as_known(day, evening)`, as the macros of the dbt project."""
+def add_table_functions(db: duckdb.DuckDBPyConnection) -> None:
+    """`from tags_as_of(day)` and `from tags_as_known(day, evening)`, as the macros of the dbt project; in the database in use."""
     known = (
         "select customer_id, tag_code, tag_value, valid_from, "
         "case when valid_to <= {evening} then valid_to end as valid_to, rule_version "

@@ -137,7 +137,7 @@ def test_catch_up__late_runs_give_what_runs_in_time_give(story: Story, tmp_path:
 
 def test_schedule__at_half_past_two_in_the_business_zone(story: Story) -> None:
     repository = build_definitions(story.settings).get_repository_def()
-    (schedule,) = repository.schedule_defs
+    schedule = repository.get_schedule_def("daily_at_0230")
     assert schedule.cron_schedule == "30 2 * * *"
     assert schedule.execution_timezone == ZONE
     due = dt.datetime.combine(

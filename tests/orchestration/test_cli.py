@@ -135,9 +135,9 @@ def test_plan__names_the_segments_there_are() -> None:
 
 
 def test_reconcile__of_a_home_that_never_planned_says_so() -> None:
-    result = runner.invoke(app, ["reconcile"])
-    assert result.exit_code == 2
-    assert "nothing was ever planned" in result.output
+    done = siyu("reconcile")
+    assert done.returncode == 2
+    assert "nothing was ever planned" in done.stdout + done.stderr
 
 
 def test_consent__takes_two_words_only() -> None:

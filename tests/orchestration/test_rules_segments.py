@@ -119,7 +119,7 @@ def test_breaking_change__stands_beside_the_old_contract(project: Path) -> None:
         "expected the segment mine beside it, for those who still read that contract, got nothing" in problem
     )
     put(project, entry("mine"), new)
-    files = segment_models(load_rules(project))
+    files = {path.name: text for path, text in segment_models(project, load_rules(project)).items()}
     assert set(files) == {"seg_mine.sql", "seg_mine.yml", "seg_mine_v2.sql", "seg_mine_v2.yml"}
     assert "contract_version: 1" in files["seg_mine.yml"]
     assert "contract_version: 2" in files["seg_mine_v2.yml"]

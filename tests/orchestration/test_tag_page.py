@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from common.settings import Settings
-from orchestration.publish import _add_table_functions
+from orchestration.published_database import add_table_functions
 from orchestration.tag_page import page_path, write_tag_page
 
 HOSTILE = "<script>alert('x')</script>"
@@ -54,8 +54,9 @@ def test_table_functions__answer_of_both_times(tmp_path: Path) -> None:
             "('沉睡', date '2026-05-24', null, 1, date '2026-05-25', null)"
             ") as t(tag_value, valid_from, valid_to, rule_version, known_from, known_to)"
         )
-        _add_table_functions(db)
-        assert db.execute("select current_database()").fetchone() == ("memory",)
+        db.execute("use published")
+        add_table_functions(db)
+        db.execute("use memory")
         db.execute("detach published")
     with duckdb.connect(str(target), read_only=True) as db:
 
