@@ -71,7 +71,7 @@ def _order(db: duckdb.DuckDBPyConnection, query: str) -> str:
 
 
 def add_table_functions(db: duckdb.DuckDBPyConnection) -> None:
-    """`from tags_as_of(day)` and `from tags_as_known(day, evening)`, as the macros of the dbt project; in the database in use."""
+    """`from tags_as_of(day)` and `from tags_as_known(day, evening)`, as the dbt macros; in the database in use."""
     known = (
         "select customer_id, tag_code, tag_value, valid_from, "
         "case when valid_to <= {evening} then valid_to end as valid_to, rule_version "
