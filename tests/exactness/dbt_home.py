@@ -40,6 +40,7 @@ class DbtHome:
         self.zone = zone
         self.variables = variables or {}
         self.lake = Lake(home / "lake")
+        self._draw_digest = draw_digest(Settings(_env_file=None, home=home, draw_key=DRAW_KEY))
         self._manifest = None
 
     @property
@@ -85,7 +86,7 @@ class DbtHome:
         variables = {
             "SIYU_HOME": str(self.home),
             "SIYU_BUSINESS_TIMEZONE": self.zone,
-            "SIYU_DRAW_DIGEST": draw_digest(Settings(_env_file=None, home=self.home, draw_key=DRAW_KEY)),
+            "SIYU_DRAW_DIGEST": self._draw_digest,
             "SIYU_AS_OF": as_of,
             "SIYU_KNOWN_AT": known_at,
         }
