@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.activation import p7
+from bench.cohorts import p13
 from bench.identity import p6, p6i
 from bench.ingest import CEILING_ROWS_A_SECOND, rows_per_cpu_second
 from bench.measure import ROUNDS, Measure
@@ -106,6 +107,7 @@ MEASURES: dict[str, Callable[[int | None, Path], Measure]] = {
     "P7": lambda asked, folder: p7(asked or 10_000_000, folder, ROUNDS),
     "P8": p8,
     "P10": p10,
+    "P13": p13,
     "P13s": p13s,
 }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from common.clock import UTC, utc_now
 from common.settings import Settings
-from common.warehouse import WarehouseBusyError, writer_lock
+from common.warehouse import WarehouseBusyError, reading, writer_lock
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun, RunRecord
@@ -22,6 +22,8 @@ STARTING = dt.timedelta(minutes=2)
 PID_TAG = "siyu/pid"
 
 _claims: dict[Path, ExitStack] = {}
+_kept_open: set[Path] = set()
+_SMALL_BYTES = 1 << 30
 
 
 def claim(settings: Settings, *, wait_seconds: float = 0.0) -> None:
@@ -46,10 +48,25 @@ def release(settings: Settings) -> None:
         stack.close()
 
 
+def keep_open(settings: Settings) -> None:
+    """Hold the warehouse open for reading until the claim is given back; needs the claim, idempotent.
+
+    DuckDB reads the catalogue of a file that is not open yet in this process: 55 ms with 200 tables, 60 times in a run
+    of 28 plans. Above 1 GiB that is nothing, and the memory of another session's cache is better left alone.
+    """
+    stack = _claims.get(settings.home)
+    if stack is None or settings.home in _kept_open or settings.warehouse_path.stat().st_size > _SMALL_BYTES:
+        return
+    stack.enter_context(reading(settings))
+    _kept_open.add(settings.home)
+    stack.callback(_kept_open.discard, settings.home)
+
+
 def prepare_dagster_home(settings: Settings) -> Path:
     """Return DAGSTER_HOME, made and with this version's ``dagster.yaml`` in it."""
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    wanted = Path(__file__).with_name("dagster.yaml").read_text(encoding="utf-8")
+    template = Path(__file__).with_name("dagster.yaml").read_text(encoding="utf-8")
+    wanted = template.replace("{dagster_home}", str(settings.dagster_home.resolve()))
     target = settings.dagster_home / "dagster.yaml"
     if not target.exists() or target.read_text(encoding="utf-8") != wanted:
         scratch = target.with_suffix(f".{os.getpid()}")

@@ -118,7 +118,8 @@
     {% for node in graph.nodes.values() | sort(attribute='unique_id') if node.resource_type == 'model' %}
         {#- A table made before its constraints were declared would never get them. -#}
         {% set constraints = node.columns.values() | map(attribute='constraints') | list %}
-        {% do parts.append(node.unique_id ~ node.checksum.checksum ~ constraints) %}
+        {% set types = node.columns.values() | map(attribute='data_type') | list %}
+        {% do parts.append(node.unique_id ~ node.checksum.checksum ~ constraints ~ types) %}
     {% endfor %}
     {% do parts.append(macros_digest()) %}
     {{ return(local_md5(tojson(parts))) }}
@@ -150,8 +151,13 @@
     {{ return(false) }}
 {% endmacro %}
 
-{#- This run's row of the log; outside a run (compile, test, docs) the newest one, or one that shows nothing. -#}
+{#- This run's row of the log; outside a run (compile, test, docs) the newest one, or one that shows nothing.
+    Read once an invocation, not once a model: dbt hands every model the same `graph`. -#}
 {% macro run_state() %}
+    {% set kept = 'siyu_run_state ' ~ invocation_id %}
+    {% if kept in graph %}
+        {{ return(graph[kept]) }}
+    {% endif %}
     {% set nothing = {'as_of': '1970-01-01', 'known_load_id': '', 'previous_as_of': none, 'previous_load_id': '', 'is_rebuild': true} %}
     {% if not execute or load_relation(run_log_relation()) is none %}
         {{ return(nothing) }}
@@ -163,8 +169,10 @@
     {% if not rows | length %}
         {{ return(nothing) }}
     {% endif %}
-    {{ return({'as_of': rows[0][0] | string, 'known_load_id': rows[0][1], 'previous_as_of': rows[0][2],
-               'previous_load_id': rows[0][3], 'is_rebuild': rows[0][4]}) }}
+    {% set state = {'as_of': rows[0][0] | string, 'known_load_id': rows[0][1], 'previous_as_of': rows[0][2],
+                    'previous_load_id': rows[0][3], 'is_rebuild': rows[0][4]} %}
+    {% do graph.update({kept: state}) %}
+    {{ return(state) }}
 {% endmacro %}
 
 {#- Condition on load_id: the loads this run sees for the first time. Literals, so that only their files are read. -#}

@@ -11,7 +11,7 @@ import dagster as dg
 from common.settings import Settings
 from orchestration.assets.checks import PAYLOAD, critical_result
 from orchestration.assets.ingest import WAIT_FOR_OTHER_RUN_SECONDS
-from orchestration.home import claim
+from orchestration.home import claim, keep_open
 from orchestration.project import SegmentSpec
 from orchestration.sending import PAYLOAD_TABLES, judge_payloads, plan_destinations
 
@@ -50,6 +50,7 @@ def _plan_asset(settings: Settings, segment: SegmentSpec) -> dg.AssetsDefinition
     )
     def plan(context: dg.AssetExecutionContext) -> Iterator[PayloadEvent]:
         claim(settings, wait_seconds=WAIT_FOR_OTHER_RUN_SECONDS)
+        keep_open(settings)
         planned = plan_destinations(settings, segment)
         plans, errors = planned.plans, planned.errors
         verdicts = judge_payloads(settings, segment, plans)
@@ -79,6 +80,7 @@ def _sync_asset(settings: Settings, segment: SegmentSpec) -> dg.AssetsDefinition
         from activation.segments import apply_plans
 
         claim(settings, wait_seconds=WAIT_FOR_OTHER_RUN_SECONDS)
+        keep_open(settings)
         event = context.instance.get_latest_materialization_event(plan_key(segment.code))
         if event is None or event.asset_materialization is None:
             raise dg.Failure(

@@ -122,10 +122,13 @@ def test_the_truth_tells_of_the_crowd(serve: Callable[..., Any], world: World) -
 
 def test_a_million_customers_start_in_bounded_time_and_memory() -> None:
     code = (
-        "import resource, time; from sandbox.world import build_world, options_for; from sandbox.view import View\n"
+        "import time; from pathlib import Path\n"
+        "from sandbox.world import build_world, options_for; from sandbox.view import View\n"
         "began = time.process_time(); world = build_world(options_for(1_000_000)); view = View(world)\n"
         "view.of_staff[view.staff[-1]][:100]; view.orders_by_update.between(view.until - 86400, view.until)\n"
-        "print(time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
+        # The peak of this process: what getrusage() tells begins with the peak of the test that started it.
+        "peak = Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]\n"
+        "print(time.process_time() - began, int(peak) // 1024)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     seconds, megabytes = map(float, done.stdout.split())

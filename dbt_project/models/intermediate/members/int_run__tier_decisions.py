@@ -34,22 +34,18 @@ def model(dbt, session):
 
 
 def decisions(session, spend, customers, rules, clock):
-    """Queries find relations and Arrow tables by the names they have here."""
-    import pyarrow as pa
-
+    """Queries find relations and columns of arrays by the names they have here (Arrow would import pandas for them)."""
     columns = "downgrade_kind, protection_days, review_days, review_month, review_day"
     holding = HoldingRules(*rules.select(columns).fetchall()[0])
     as_of_day = clock.select("as_of_day").fetchall()[0][0]
     rows = session.query(QUALIFIED).fetchnumpy()
     told = hold_tiers(rows["customer_no"], rows["change_day"], rows["qualified_rank"], holding, as_of_day)
-    decided = pa.table(
-        {
-            "customer_no": told.customers,
-            "decided_day": told.days,
-            "tier_rank": told.ranks,
-            "reason_no": told.reasons,
-            "review_day": told.review_days,
-            "protected_until_day": told.protected_until_days,
-        }
-    )
-    return session.query(RESULT.format(never=NEVER)).to_arrow_table()
+    decided = {  # noqa: F841
+        "customer_no": told.customers,
+        "decided_day": told.days,
+        "tier_rank": told.ranks,
+        "reason_no": told.reasons,
+        "review_day": told.review_days,
+        "protected_until_day": told.protected_until_days,
+    }
+    return session.query(RESULT.format(never=NEVER))
