@@ -67,7 +67,7 @@ def p2(asked: int | None, folder: Path) -> Measure:
         # Else unchanged tables of the last copy would be linked, not written.
         shutil.rmtree(home / "published", ignore_errors=True)
         whole.append(daily_run(home, LAST_DAY))
-        target = home / "dbt_target" / "build"
+        target = home / "dbt_target"
         command = [sys.executable, "-m", "bench.plain", str(target), str(folder / f"plain{round_no}")]
         start = time.perf_counter()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

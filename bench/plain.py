@@ -1,4 +1,4 @@
-"""Runs the SQL that dbt ran, from its ``target/run`` folder, in one plain DuckDB session: no dbt, no Dagster.
+"""Runs the SQL of the last daily job, from the home's ``dbt_target``, in one plain DuckDB session: no dbt, no Dagster.
 
 Usage: python -m bench.plain TARGET_DIR FOLDER   (the warehouse is built anew as FOLDER/warehouse.duckdb)
 """
@@ -30,8 +30,8 @@ class _Dbt:
 
 def run_plain(target: Path, folder: Path) -> int:
     """Build every model of the last ``dbt build`` in its order; returns how many."""
-    manifest = json.loads((target / "manifest.json").read_text())
-    results = json.loads((target / "run_results.json").read_text())["results"]
+    manifest = json.loads((target / "manifest" / "manifest.json").read_text())
+    results = json.loads((target / "build" / "run_results.json").read_text())["results"]
     nodes = [
         manifest["nodes"][each["unique_id"]] for each in results if each["unique_id"].startswith("model.")
     ]
@@ -52,7 +52,7 @@ def run_plain(target: Path, folder: Path) -> int:
 
 
 def _statement(node: dict[str, Any], target: Path) -> str:
-    compiled = (target / "compiled" / "siyu" / node["original_file_path"]).read_text()
+    compiled = (target / "build" / "compiled" / "siyu" / node["original_file_path"]).read_text()
     kind = "view" if node["config"]["materialized"] == "view" else "table"
     return f"create {kind} {node['schema']}.{node['alias']} as {compiled}"
 

@@ -1,9 +1,9 @@
 """The dbt program as the daily job starts it: a child that waits for its order and cannot outlive its parent.
 
 A killed run worker must not leave a dbt process behind that still holds the warehouse's lock. And because
-dbt takes seconds to import, the child is started early and imports it while its parent does other things:
-the order, one line of JSON with ``args``, ``env`` and ``cwd``, comes on its standard input. Without an order
-it ends. Usage: ``python -P -m orchestration.dbt_cli <parent pid>``.
+dbt takes seconds to import and to load a project, the child is started early and does both while its parent does
+other things. Orders, a line of JSON with ``args``, ``env`` and ``cwd`` each, come on its standard input: maybe one to
+parse, then the one to run. Without an order it ends. Usage: ``python -P -m orchestration.dbt_cli <parent pid>``.
 """
 
 from __future__ import annotations
@@ -37,22 +37,29 @@ def _watch(parent: int) -> None:
 
 
 def main() -> None:
-    """Import dbt, wait for the order, run it."""
+    """Import dbt, load the project when asked to, wait for the order, run it."""
     die_with_parent(int(sys.argv[1]))
-    gc.disable()  # imports make garbage collections that find nothing
-    from dbt.cli.main import cli
+    gc.disable()  # imports and parsing make garbage collections that find nothing
+    from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
 
-    gc.freeze()
-    gc.enable()
-    line = sys.stdin.readline()
-    if not line:
-        return
-    order = json.loads(line)
-    os.environ.clear()
-    os.environ.update(order["env"])
-    os.chdir(order["cwd"])
-    sys.argv = ["dbt", *order["args"]]
-    cli()
+    manifest = None
+    for line in sys.stdin:
+        order = json.loads(line)
+        os.environ.clear()
+        os.environ.update(order["env"])
+        os.chdir(order["cwd"])
+        if "parse" in order["args"]:
+            parsed = dbtRunner().invoke(order["args"]).result
+            manifest = (
+                parsed if isinstance(parsed, Manifest) else None
+            )  # why it does not parse is told by the run
+            continue
+        gc.freeze()
+        gc.enable()
+        done = dbtRunner(manifest=manifest).invoke(order["args"])
+        # dbt has told of failures itself, and its own program would end with the same codes.
+        sys.exit(2 if done.exception else 0 if done.success else 1)
 
 
 if __name__ == "__main__":

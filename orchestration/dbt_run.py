@@ -50,6 +50,16 @@ def warm_up() -> None:
     )
 
 
+def warm_project(settings: Settings) -> None:
+    """Have the waiting child load the dbt project meanwhile; ``prepare_manifest`` has been called."""
+    if not _warm:
+        return
+    seed_partial_parse(settings)
+    target = build_target(settings)
+    arguments = ["--quiet", "parse", "--no-write-json"]
+    _order(_warm[0], arguments, dbt_environment(settings, target), DBT_PROJECT_DIR)
+
+
 def cool_down() -> None:
     """End a waiting dbt child that nobody needed."""
     while _warm:
@@ -61,14 +71,23 @@ def start_dbt(args: Sequence[str], environment: dict[str, str], folder: Path) ->
     """Run dbt in a child that ends when this process does; its output is a pipe."""
     warm_up()
     child = _warm.pop()
+    _order(child, args, environment, folder)
     assert child.stdin is not None
-    order = {"args": list(args), "env": environment, "cwd": str(folder)}
-    with contextlib.suppress(BrokenPipeError):  # it failed to import; what it said is in its output
-        child.stdin.write(json.dumps(order).encode() + b"\n")
+    with contextlib.suppress(BrokenPipeError):
         child.stdin.close()
     child.stdin = None  # or communicate() would flush it
     child.args = ["dbt", *args]  # what messages show
     return child
+
+
+def _order(
+    child: subprocess.Popen[bytes], args: Sequence[str], environment: dict[str, str], folder: Path
+) -> None:
+    assert child.stdin is not None
+    order = {"args": list(args), "env": environment, "cwd": str(folder)}
+    with contextlib.suppress(BrokenPipeError):  # it failed to import; what it said is in its output
+        child.stdin.write(json.dumps(order).encode() + b"\n")
+        child.stdin.flush()
 
 
 def build_args(*, full_refresh: bool = False) -> list[str]:

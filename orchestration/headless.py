@@ -13,7 +13,7 @@ from pathlib import Path
 
 from common.settings import Settings
 from orchestration.days import last_complete_day
-from orchestration.dbt_run import cool_down, warm_up
+from orchestration.dbt_run import cool_down, warm_project, warm_up
 from orchestration.home import PID_TAG, claim, fail_stale_runs, open_instance, release
 
 Line = Callable[[str], None]
@@ -80,6 +80,7 @@ def _run(
     from orchestration.progress import show_progress
 
     job = build_definitions(settings).resolve_job_def(JOB_NAME)
+    warm_project(settings)
     gc.freeze()
     gc.enable()
     show_progress(line)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from common.settings import PROJECT_ROOT, Settings
+from common.settings import DBT_PROJECT_DIR, PROJECT_ROOT, Settings
 from orchestration import dbt_run
 from orchestration.dbt_run import build_args, dbt_environment, draw_digest, prepare_manifest, start_dbt
 
@@ -64,6 +64,21 @@ def test_start_dbt__runs_its_order_in_its_environment(tmp_path: Path) -> None:
     said = child.communicate()[0].decode()
     assert child.returncode == 0
     assert "duckdb" in said
+
+
+def test_warm_project__is_what_the_order_runs_on(tmp_path: Path) -> None:
+    """dbt reads the project once, and an order ends as it would without a warm child, with what was wrong."""
+    settings = Settings(_env_file=None, home=tmp_path / "home")
+    prepare_manifest(settings)
+    environment = dbt_environment(settings, tmp_path / "target")
+    for order, code in ((["ls", "--select", "tag_catalog"], 0), (["run", "--select", "int_run__clock"], 2)):
+        dbt_run.warm_up()
+        dbt_run.warm_project(settings)
+        child = start_dbt(order, environment, DBT_PROJECT_DIR)
+        said = child.communicate()[0].decode()
+        assert child.returncode == code, said
+        assert said.count("Running with dbt") == 1
+    assert "is empty; ingest something" in said  # the lake
 
 
 def test_waiting_child__ends_without_an_order() -> None:
