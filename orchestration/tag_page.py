@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from common.settings import Settings
+from orchestration.publish import TAGS
 
 _FAMILIES = {
     "who": "她是谁",
@@ -33,26 +33,21 @@ _STYLE = (
 )
 
 
-def page_path(settings: Settings) -> Path:
-    """Return where the page is."""
-    return settings.published_dir / "tags.html"
+def write_tag_page(folder: Path) -> Path:
+    """Write the page of a copy beside its tables and return its path.
 
-
-def write_tag_page(settings: Settings) -> Path | None:
-    """Write the page from ``published/current`` and return its path; None when nothing was published."""
-    table = settings.published_dir / "current" / "tag_catalog.parquet"
-    if not table.exists():
-        return None
+    Raises:
+        duckdb.Error: the copy has no tag catalogue.
+    """
+    table = folder / "tag_catalog.parquet"
     with duckdb.connect() as db:
         rows = db.execute(
             f"select {', '.join(_COLUMNS)} from read_parquet(?) order by family, tag_code",  # noqa: S608
             [str(table)],
         ).fetchall()
     tags = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
-    target = page_path(settings)
-    scratch = target.with_suffix(".new")
-    scratch.write_text(_page(tags), encoding="utf-8")
-    scratch.replace(target)
+    target = folder / TAGS
+    target.write_text(_page(tags), encoding="utf-8")
     return target
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from orchestration.project import PublicTable
 from orchestration.rules.compiled import rules_as_data
-from orchestration.rules.load import Rules
+from orchestration.rules.declared import Rules
 
 FILE = "verdicts.json"
 VERDICTS = "int_run__verdicts"

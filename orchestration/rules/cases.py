@@ -12,8 +12,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from orchestration.rules.declared import Rules
 from orchestration.rules.literals import literal
-from orchestration.rules.load import RULES, Rules, parsed
+from orchestration.rules.load import RULES, parsed
 from orchestration.rules.schema import Code, Entry, Text
 from orchestration.rules.source import Problems, read_source
 

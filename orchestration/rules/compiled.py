@@ -15,8 +15,9 @@ from typing import Any
 
 from common.settings import DBT_PROJECT_DIR
 from orchestration.rules.cases import unit_tests
+from orchestration.rules.declared import Placed, Rules
 from orchestration.rules.literals import literal
-from orchestration.rules.load import RULES, Placed, Rules, load_rules, rule_files
+from orchestration.rules.load import RULES, load_rules, rule_files
 from orchestration.rules.segment_models import gone_models, segment_models
 from orchestration.rules.source import RuleError
 from orchestration.rules.steps import in_words, steps_of

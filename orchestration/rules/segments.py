@@ -10,7 +10,7 @@ from orchestration.rules.source import Problems
 from orchestration.rules.steps import steps_of
 
 if TYPE_CHECKING:
-    from orchestration.rules.load import Placed
+    from orchestration.rules.declared import Placed
 
 
 def check_segments(
