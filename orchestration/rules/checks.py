@@ -12,6 +12,10 @@ from orchestration.rules.source import Problems, Source
 
 def check_features(features: FeatureFile, source: Source, problems: Problems) -> None:
     seen: set[str] = set()
+    codes = [question.code for question in features.questions]
+    for number, code in enumerate(codes):
+        if code in codes[:number]:
+            problems.add(source, ("questions", number), f"question {code}", "each code once", code)
     for field in ("measures", "ratios", "carried", "calendar", "attributes"):
         for number, entry in enumerate(cast("list[Any]", getattr(features, field))):
             template = getattr(entry, "windowed", None)

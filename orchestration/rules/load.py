@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from orchestration.rules.checks import check_codes, check_cycles, check_features, check_rules
 from orchestration.rules.declared import Placed, Rules
+from orchestration.rules.derived import add_measures
 from orchestration.rules.schema import EXPECTED, FAMILIES, FeatureFile, Tag
 from orchestration.rules.segment_schema import Exclusion, Segment
 from orchestration.rules.segments import check_segments
@@ -50,6 +51,8 @@ def load_rules(project_dir: Path) -> Rules:
         exclusions = _entries(Exclusion, source, "", problems)
     problems.stop_if_any()
     assert features is not None
+    add_measures(features, [*tags, *segments, *exclusions], problems)
+    problems.stop_if_any()
     check_features(features, feature_source, problems)
     check_codes(tags, problems)
     check_codes(segments, problems)

@@ -18,15 +18,23 @@ def test_tag_page__has_every_tag_escaped(tmp_path: Path) -> None:
     with duckdb.connect() as db:
         db.execute(
             "copy (select * from (values "
-            "('member', '会员', 'who', 'rule', 'dynamic', 'operations', 2, ?, 'city', null, 'a,b', '{}', 1234, 1, 1),"
-            " ('shill', '水军', 'risk', 'rule', 'static', 'data', 1, '定义', null, 'group', null, '{}', 0, 0, 0)) as t("
+            "('member', '会员', 'who', 'rule', 'dynamic', 'operations', 2, ?, 'city', null, 'a,b', '{}', 1234, 1, 1, "
+            "null, null),"
+            " ('shill', '水军', 'risk', 'rule', 'static', 'data', 1, '定义', null, 'group', null, '{}', 0, 0, 0, "
+            "null, null),"
+            " ('churn', '流失', 'stands', 'prediction', 'dynamic', 'data', 1, '概率', null, null, null, 'm', 5, 5, 10, "
+            "'churn-1', date '2026-05-10')) as t("
             "tag_code, name_zh, family, made, ageing, owner, rule_version, description_zh, parent_tag_code, "
-            "exclusive_group, derived_from, rule, customer_count, customer_count_clean, value_count)) "
+            "exclusive_group, derived_from, rule, customer_count, customer_count_clean, value_count, "
+            "model_version, scored_date)) "
             f"to '{target}' (format parquet)",
             [HOSTILE],
         )
     page = write_tag_page(tmp_path).read_text(encoding="utf-8")
-    assert "2 个标签" in page
+    assert "3 个标签" in page
+    assert "预测, 动态, v1" in page
+    assert "churn-1" in page
+    assert "2026-05-10" in page
     assert "1,234" in page
     assert "<a href='#city'>city</a>" in page
     assert "规则, 动态, v2" in page

@@ -35,7 +35,16 @@
             {"name": "moment_comment_count", "name_zh": "朋友圈评论数", "description_zh": "评论客户朋友圈的次数。", "windowed": "moment_comments_\u007bdays\u007dd_count", "events": ["interaction"], "always": false},
             {"name": "touch_count", "name_zh": "触达次数", "description_zh": "送达的群发消息和客户朋友圈数；不按窗口计，否则一次群发会让所有人重算。", "events": ["touch"], "always": false},
             {"name": "blocked_touch_count", "name_zh": "被拒触达次数", "description_zh": "因客户已删除员工而未送达的群发数。", "events": ["touch"], "always": false},
-            {"name": "active_day_count", "name_zh": "活跃天数", "description_zh": "客户自己有任何行为的天数。", "windowed": "active_days_\u007bdays\u007dd_count", "events": ["order", "coupon", "register", "contact", "group", "follower", "friend", "lead", "interaction"], "always": false},
+            {"name": "active_day_count", "name_zh": "活跃天数", "description_zh": "客户自己有任何行为的天数。", "windowed": "active_days_\u007bdays\u007dd_count", "events": ["order", "coupon", "register", "contact", "group", "follower", "friend", "lead", "interaction", "text"], "always": false},
+            {"name": "staff_tag_count", "name_zh": "员工标签数", "description_zh": "当日员工给她打着的企业微信标签数，自动打的人群标签不算。", "events": ["staff_tag"], "always": false},
+            {"name": "message_count", "name_zh": "公众号来信数", "description_zh": "她发给公众号的文字消息数。", "windowed": "messages_\u007bdays\u007dd_count", "events": ["text"], "always": false},
+            {"name": "question_count", "name_zh": "咨询次数", "description_zh": "她写来的文字（公众号消息、订单留言、售后说明）里提到任一咨询类别的次数。", "windowed": "questions_\u007bdays\u007dd_count", "events": ["text", "order"], "always": false},
+            {"name": "question_logistics_count", "name_zh": "物流咨询次数", "description_zh": "她写来的文字里提到物流的次数。", "windowed": "questions_logistics_\u007bdays\u007dd_count", "events": ["text", "order"], "always": false, "question": "logistics"},
+            {"name": "question_returns_count", "name_zh": "退换货咨询次数", "description_zh": "她写来的文字里提到退换货的次数。", "windowed": "questions_returns_\u007bdays\u007dd_count", "events": ["text", "order"], "always": false, "question": "returns"},
+            {"name": "question_size_count", "name_zh": "尺码咨询次数", "description_zh": "她写来的文字里提到尺码的次数。", "windowed": "questions_size_\u007bdays\u007dd_count", "events": ["text", "order"], "always": false, "question": "size"},
+            {"name": "question_price_count", "name_zh": "价格咨询次数", "description_zh": "她写来的文字里提到价格的次数。", "windowed": "questions_price_\u007bdays\u007dd_count", "events": ["text", "order"], "always": false, "question": "price"},
+            {"name": "question_quality_count", "name_zh": "质量咨询次数", "description_zh": "她写来的文字里提到质量的次数。", "windowed": "questions_quality_\u007bdays\u007dd_count", "events": ["text", "order"], "always": false, "question": "quality"},
+            {"name": "staff_tag_63c366963bf9", "name_zh": "员工标签「勿扰」", "description_zh": "当日有几位员工给她打着企业微信标签「勿扰」。", "events": ["staff_tag"], "always": false, "staff_tag": {"name": "勿扰"}},
         ],
         "ratios": [
             {"name": "average_order_fen", "name_zh": "客单价", "description_zh": "消费额除以有效订单数，单位分。", "windowed": "average_order_\u007bdays\u007dd_fen", "of": "gross_fen", "per": "order_count", "scale": 1},
@@ -70,6 +79,13 @@
             {"name": "is_shill", "name_zh": "疑似水军", "description_zh": "噪声规则判为水军为 1。", "type": "number"},
             {"name": "is_coupon_hunter", "name_zh": "疑似羊毛党", "description_zh": "噪声规则判为羊毛党为 1。", "type": "number"},
             {"name": "shares_phone", "name_zh": "共用手机", "description_zh": "手机号与过多客户共用为 1。", "type": "number"},
+        ],
+        "questions": [
+            {"code": "logistics", "name_zh": "物流", "keywords": ["物流", "快递", "发货", "单号", "到哪", "送达", "催单"]},
+            {"code": "returns", "name_zh": "退换货", "keywords": ["退货", "换货", "退款", "退换", "运费险", "退回"]},
+            {"code": "size", "name_zh": "尺码", "keywords": ["尺码", "码数", "偏大", "偏小", "身高", "体重", "几码"]},
+            {"code": "price", "name_zh": "价格", "keywords": ["价格", "多少钱", "便宜", "优惠", "打折", "满减", "券"]},
+            {"code": "quality", "name_zh": "质量", "keywords": ["质量", "破损", "坏了", "瑕疵", "漏", "假货", "变质"]},
         ]
     }) }}
 {% endmacro %}
@@ -88,6 +104,8 @@
         {"code": "moment_comment_count", "name_zh": "朋友圈评论数", "description_zh": "到当日为止评论客户朋友圈的次数，平台不给评论内容。", "owner": "data", "version": 1, "ageing": "dynamic", "feature": "moment_comment_count", "derived_from": [], "earlier": [], "family": "behaves", "made": "fact"},
         {"code": "touched_never_answers", "name_zh": "只收不回", "description_zh": "送达 5 次起，从未点赞、评论，也从未下单。", "owner": "operations", "version": 1, "ageing": "dynamic", "cases": [{"value": "只收不回", "when": {"all": [{"feature": "touch_count", "op": ">=", "value": 5}, {"feature": "moment_like_count", "op": "=", "value": 0}, {"feature": "moment_comment_count", "op": "=", "value": 0}, {"feature": "order_count", "op": "=", "value": 0}]}}], "derived_from": ["moment_like_count", "moment_comment_count"], "earlier": [], "family": "behaves", "made": "rule"},
         {"code": "group_never_bought", "name_zh": "群活跃未购", "description_zh": "在群里，近 30 天有行为，从未下单。", "owner": "operations", "version": 1, "ageing": "dynamic", "cases": [{"value": "群活跃未购", "when": {"all": [{"has_tag": "in_group", "value": "在群"}, {"feature": "active_days_30d_count", "op": ">=", "value": 1}, {"feature": "order_count", "op": "=", "value": 0}]}}], "derived_from": ["in_group"], "earlier": [], "family": "behaves", "made": "rule"},
+        {"code": "asks_about", "name_zh": "近期咨询", "description_zh": "近 30 天她写来的文字提到的类别，依次看退换货、质量、物流、尺码、价格。", "owner": "operations", "version": 1, "ageing": "dynamic", "cases": [{"value": "退换货", "when": {"feature": "question_returns_count", "window": 30, "op": ">=", "value": 1}}, {"value": "质量", "when": {"feature": "question_quality_count", "window": 30, "op": ">=", "value": 1}}, {"value": "物流", "when": {"feature": "question_logistics_count", "window": 30, "op": ">=", "value": 1}}, {"value": "尺码", "when": {"feature": "question_size_count", "window": 30, "op": ">=", "value": 1}}, {"value": "价格", "when": {"feature": "question_price_count", "window": 30, "op": ">=", "value": 1}}], "derived_from": [], "earlier": [], "family": "behaves", "made": "rule"},
+        {"code": "writes_to_us", "name_zh": "公众号来信", "description_zh": "近 30 天发给公众号的文字消息：1 至 2 条为偶尔，3 条起为经常。", "owner": "operations", "version": 1, "ageing": "dynamic", "cases": [{"value": "经常", "when": {"feature": "message_count", "window": 30, "op": ">=", "value": 3}}, {"value": "偶尔", "when": {"feature": "message_count", "window": 30, "op": ">=", "value": 1}}], "derived_from": [], "earlier": [], "family": "behaves", "made": "rule"},
         {"code": "refund_count", "name_zh": "退款次数", "description_zh": "到当日为止成功退款的次数。", "owner": "data", "version": 1, "ageing": "dynamic", "feature": "refund_count", "derived_from": [], "earlier": [], "family": "buys", "made": "fact"},
         {"code": "favourite_category", "name_zh": "最爱类目", "description_zh": "到当日为止买得最多的商品类目。", "owner": "data", "version": 1, "ageing": "dynamic", "feature": "favourite_category", "derived_from": [], "earlier": [], "family": "buys", "made": "fact"},
         {"code": "purchase_frequency", "name_zh": "购买频次", "description_zh": "近 365 天有效订单数分档：1 单、2 至 5 单、6 至 20 单、20 单以上。", "owner": "operations", "version": 1, "ageing": "dynamic", "cases": [{"value": "20单以上", "when": {"feature": "orders_365d_count", "op": ">", "value": 20}}, {"value": "6至20单", "when": {"feature": "orders_365d_count", "op": ">=", "value": 6}}, {"value": "2至5单", "when": {"feature": "orders_365d_count", "op": ">=", "value": 2}}, {"value": "1单", "when": {"feature": "orders_365d_count", "op": "=", "value": 1}}], "derived_from": [], "earlier": [], "family": "buys", "made": "rule"},
@@ -123,6 +141,8 @@
         {"code": "live_to_wecom", "name_zh": "视频号引流", "description_zh": "经视频号加过企业微信。", "owner": "operations", "version": 1, "ageing": "dynamic", "cases": [{"value": "视频号引流", "when": {"feature": "live_contact_count", "op": ">=", "value": 1}}], "parent": "reach", "derived_from": [], "earlier": [], "family": "channel", "made": "rule"},
         {"code": "official_follower", "name_zh": "公众号粉丝", "description_zh": "仍关注公众号，或已取消关注。", "owner": "operations", "version": 1, "ageing": "dynamic", "cases": [{"value": "关注中", "when": {"feature": "following_count", "op": ">=", "value": 1}}, {"value": "已取关", "when": {"feature": "follow_count", "op": ">=", "value": 1}}], "derived_from": [], "earlier": [], "family": "channel", "made": "rule"},
         {"code": "personal_friend", "name_zh": "个人微信好友", "description_zh": "是员工个人微信的好友。", "owner": "operations", "version": 1, "ageing": "dynamic", "cases": [{"value": "个人微信好友", "when": {"feature": "friend_count", "op": ">=", "value": 1}}], "derived_from": [], "earlier": [], "family": "channel", "made": "rule"},
+        {"code": "staff_tagged", "name_zh": "员工打标数", "description_zh": "员工在企业微信给她打着的标签：1 至 2 个为少量，3 个起为较多。", "owner": "operations", "version": 1, "ageing": "dynamic", "cases": [{"value": "较多", "when": {"feature": "staff_tag_count", "op": ">=", "value": 3}}, {"value": "少量", "when": {"feature": "staff_tag_count", "op": ">=", "value": 1}}], "derived_from": [], "earlier": [], "family": "channel", "made": "rule"},
+        {"code": "do_not_disturb", "name_zh": "员工标注勿扰", "description_zh": "有员工在企业微信给她打着标签「勿扰」。", "owner": "operations", "version": 1, "ageing": "dynamic", "cases": [{"value": "勿扰", "when": {"feature": "staff_tag_63c366963bf9", "op": ">=", "value": 1}}], "derived_from": [], "earlier": [], "family": "channel", "made": "rule"},
         {"code": "insider", "name_zh": "内部人员", "description_zh": "员工或测试号名单里的人。", "owner": "data", "version": 1, "ageing": "static", "cases": [{"value": "名单内", "when": {"feature": "is_listed", "op": "=", "value": 1}}], "derived_from": [], "earlier": [], "family": "risk", "made": "rule"},
         {"code": "test_account", "name_zh": "疑似测试号", "description_zh": "噪声规则判为测试账号。", "owner": "data", "version": 1, "ageing": "static", "cases": [{"value": "疑似测试号", "when": {"feature": "is_test_account", "op": "=", "value": 1}}], "derived_from": [], "earlier": [], "family": "risk", "made": "rule"},
         {"code": "shill", "name_zh": "疑似水军", "description_zh": "噪声规则判为水军。", "owner": "data", "version": 1, "ageing": "static", "cases": [{"value": "疑似水军", "when": {"feature": "is_shill", "op": "=", "value": 1}}], "derived_from": [], "earlier": [], "family": "risk", "made": "rule"},
@@ -174,9 +194,9 @@
 {% endmacro %}
 
 {% macro compiled_rules_digest() %}
-    {{ return("bac704b35d101a468cd818a3417eacce") }}
+    {{ return("86e44f90b3718f55f05a13cc1a6f738c") }}
 {% endmacro %}
 
 {% macro rules_answers_digest() %}
-    {{ return("c99b6fc7d2a54ed5d78052afd856b6c6dccee3b3f259cd6b0fb1d40a0c25858c") }}
+    {{ return("466c73f4bd5c298554da64ca84b44e21987b886e409d641652d61963f00d3b7b") }}
 {% endmacro %}
