@@ -14,6 +14,8 @@ from tests.exactness.histories import Step, deliver, histories, one_of_everythin
 
 SHARDS = 7
 HISTORIES_PER_SHARD = int(os.environ.get("SIYU_TEST_HISTORIES", "3"))
+# The long suite: a thousand histories more, ten to a test.
+LONG_SHARDS = range(SHARDS, SHARDS + int(os.environ.get("SIYU_LONG_HISTORIES", "1000")) // 10)
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +24,16 @@ def dbt_home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
     return DbtHome(home)
 
 
-@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize(
+    "shard", [*range(SHARDS), *(pytest.param(shard, marks=pytest.mark.long) for shard in LONG_SHARDS)]
+)
 def test_incremental_runs__equal_one_rebuild(dbt_home: DbtHome, shard: int) -> None:
     checked = []
+    count = HISTORIES_PER_SHARD if shard < SHARDS else 10
 
     @seed(20261121 + shard)
     @settings(
-        max_examples=HISTORIES_PER_SHARD,
+        max_examples=count,
         deadline=None,
         database=None,
         phases=[Phase.generate],
@@ -43,7 +48,7 @@ def test_incremental_runs__equal_one_rebuild(dbt_home: DbtHome, shard: int) -> N
         checked.append(sum(len(rows) for step in steps for _, rows in step.loads))
 
     compare()
-    assert len(checked) == HISTORIES_PER_SHARD
+    assert len(checked) == count
     assert sum(checked) > 0
 
 

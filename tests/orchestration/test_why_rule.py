@@ -13,10 +13,12 @@ import duckdb
 import pytest
 
 from common.settings import DBT_PROJECT_DIR, PROJECT_ROOT, Settings
+from common.warehouse import connect
 from orchestration.project import public_tables
 from orchestration.publish import publish
 from orchestration.rules.load import load_rules
-from orchestration.verdict_chain import FILE, verdict_chain
+from orchestration.tag_cost import tag_costs
+from orchestration.verdict_chain import FILE, bare, verdict_chain
 from orchestration.why_identity import UnknownCustomerError
 from orchestration.why_rule import Explanation, UnknownRuleError, explain_rule
 from sandbox.generate.plan import Plan
@@ -170,6 +172,22 @@ def test_report__shows_funnel_and_overlap(home: DbtHome, settings: Settings) -> 
     assert all(row["both_count"] <= sizes[row["segment_code"]] for row in overlap)
 
 
+def test_costs__are_of_every_tag(home: DbtHome) -> None:
+    (path,) = (home.home / "target").rglob("compiled/**/int_run__verdicts.sql")
+    codes = [each.entry.code for each in load_rules(DBT_PROJECT_DIR).tags]
+    with connect() as db:
+        db.execute(f"attach '{home.warehouse}' as warehouse (read_only)")
+        found = tag_costs(db, bare(path.read_text(encoding="utf-8")), codes)
+    assert {each.code for each in found} == set(codes)
+    assert all(each.milliseconds_per_million > 0 for each in found)
+    rows = dict(
+        home.query("select tag_code, count(*) from marts.tag_history where known_to is null group by 1")
+    )
+    assert {each.code: each.history_rows for each in found if each.history_rows} == rows
+    carried = dict(home.query("select tag_code, count(*) from marts.customer_tags group by 1"))
+    assert {each.code: each.customers for each in found if each.customers} == carried
+
+
 def test_unknown_names__are_refused_in_words(home: DbtHome, settings: Settings) -> None:
     ((customer,),) = home.query("select min(customer_id) from marts.dim_customers")
     with pytest.raises(UnknownCustomerError, match="nobody goes by"):
@@ -199,6 +217,8 @@ def test_command__shows_tree_and_rows(home: DbtHome, settings: Settings) -> None
     shown = siyu(customer, "--segment", "high_value_silent")
     assert "净消费额（近 365 天） ≥ 200000" in shown
     assert "Minimal witness" in shown
+    assert "Identity (身份)" in shown
+    assert "siyu why identity" in shown
     assert f"segment high_value_silent (高价值沉默), since {day}" in siyu(customer)
     rows = [
         json.loads(line) for line in siyu(customer, "--segment", "high_value_silent", "--json").splitlines()
