@@ -141,19 +141,46 @@
     {% if 'feature' in tag %}
         {{ return('cast(' ~ feature_column({'feature': tag.feature}, known, where) ~ ' as varchar)') }}
     {% endif %}
-    {% set sql = compile_cases(tag.cases, known, where) %}
+    {% set values = tag_values(tag) %}
+    {% set sql = compile_cases(tag.cases, known, where, values) %}
     {% if not tag.earlier %}{{ return(sql) }}{% endif %}
     {% set versions = ['case'] %}
     {% for each in earlier_versions(tag) %}
-        {% do versions.append('when change_day < ' ~ each.before_day ~ ' then ' ~ compile_cases(each.cases, known, where)) %}
+        {% do versions.append('when change_day < ' ~ each.before_day ~ ' then ' ~ compile_cases(each.cases, known, where, values)) %}
     {% endfor %}
     {{ return(versions | join(' ') ~ ' else ' ~ sql ~ ' end') }}
 {% endmacro %}
 
-{% macro compile_cases(cases, known, where) %}
+{#- The values a rule tag can have, earlier versions included. -#}
+{% macro tag_values(tag) %}
+    {% set found = [] %}
+    {% for version in [tag] + tag.get('earlier', []) %}
+        {% for case in version.cases if case.value not in found %}{% do found.append(case.value) %}{% endfor %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+{#-
+    A value of a rule tag: one of a few texts, as a type of its own where the engine has one. A byte instead of a text halves the
+    time of the verdicts and of what compares them (1.4 M rows, 79 tags: 13.6 to 7.7 and 27.5 to 13.7 CPU seconds, 2026-11-22).
+-#}
+{% macro one_of(value, values, where) -%}
+    {{ return(adapter.dispatch('one_of', 'siyu')(value, values, where)) }}
+{%- endmacro %}
+
+{% macro default__one_of(value, values, where) -%}
+    {{ return(sql_value(value, 'text', where)) }}
+{%- endmacro %}
+
+{% macro duckdb__one_of(value, values, where) -%}
+    {%- set listed = sql_list(values, 'text', where) -%}
+    {{ return('cast(' ~ sql_value(value, 'text', where) ~ ' as enum' ~ listed ~ ')') }}
+{%- endmacro %}
+
+{% macro compile_cases(cases, known, where, values) %}
     {% set found = [] %}
     {% for case in cases %}
-        {% do found.append('when ' ~ compile_condition(case.when, known, where) ~ ' then ' ~ sql_value(case.value, 'text', where)) %}
+        {% do found.append('when ' ~ compile_condition(case.when, known, where) ~ ' then ' ~ one_of(case.value, values, where)) %}
     {% endfor %}
     {{ return('case ' ~ found | join(' ') ~ ' end') }}
 {% endmacro %}
@@ -276,7 +303,7 @@ changes as (
         change_day,
         '{{ item.code }}' as code,
         {{ rule_version_on(item, 'change_day') }} as rule_version,
-        {{ prefix }}{{ item.code }} as verdict
+        cast({{ prefix }}{{ item.code }} as varchar) as verdict
     from stretched
     where
         {{ prefix }}{{ item.code }} is distinct from before_{{ item.code }}
