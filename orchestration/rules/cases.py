@@ -100,7 +100,7 @@ def _event(event: dict[str, Any]) -> dict[str, Any]:
     for field, change in (("staff_tag", 1), ("staff_tag_taken", -1)):
         if field in event:
             name = staff_tag_measure(StaffTag(name=event[field], group=event.get("group"))).name
-            plain |= {name: change, "staff_tag_count": change, "is_own": 0, "is_seen": 0}
+            plain |= {name: change, "is_own": 0, "is_seen": 0}
     return plain
 
 

@@ -194,7 +194,7 @@
 {% endmacro %}
 
 {% macro compiled_rules_digest() %}
-    {{ return("86e44f90b3718f55f05a13cc1a6f738c") }}
+    {{ return("1edd2dcd0a711fffce388ac9fb9c5684") }}
 {% endmacro %}
 
 {% macro rules_answers_digest() %}
