@@ -55,7 +55,7 @@ class VerdictChain:
 
     def dumped(self) -> str:
         """Return the chain as the text of its file."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps(asdict(self), ensure_ascii=False, default=str)
 
 
 def read_chain(folder: Path) -> VerdictChain:

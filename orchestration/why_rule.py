@@ -179,7 +179,8 @@ def _explained(
     def verdicts(removals: list[Removed]) -> list[Any]:
         return [_verdict(row, kind, rule["code"]) for row in replay.judge(removals)]
 
-    tree = _tree(base or {}, chain, rule, kind)
+    held = _in_force(rule, as_of)
+    tree = _tree(base or {}, chain, held, kind)
     for _, node in tree:
         for leaf in node.leaves():
             if leaf.column is not None and base is not None:
@@ -187,10 +188,19 @@ def _explained(
     known = {removed: _verdict(row, kind, rule["code"]) for removed, row in zip(sets, judged, strict=True)}
     witness, other = smallest_witness(facts, orderings, known, verdict, verdicts)
     return Explanation(
-        customer_id, kind, rule["code"], rule["name_zh"], rule["version"], as_of, verdict, tree,
+        customer_id, kind, rule["code"], rule["name_zh"], held["version"], as_of, verdict, tree,
         sorted(witness, key=lambda fact: (fact.day, fact.key), reverse=True) if witness is not None else None,
         other, len(facts), identifiers,
     )  # fmt: skip
+
+
+def _in_force(rule: Row, as_of: dt.date) -> Row:
+    """Return the version of a rule that holds on a business day: the newest one that had begun by then."""
+    versions = [rule, *rule.get("earlier", [])]
+    begun = (
+        each for each in versions if dt.date.fromisoformat(each.get("effective_from", "1970-01-01")) <= as_of
+    )
+    return next(begun, versions[-1])
 
 
 def _verdict(row: Row | None, kind: str, code: str) -> Any:

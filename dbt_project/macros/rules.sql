@@ -70,8 +70,8 @@
     {% set found = [] %}
     {% for version in [item] + item.get('earlier', []) %}
         {% for case in version.get('cases', []) %}{% do found.extend(condition_leaves(case.when)) %}{% endfor %}
+        {% for step in segment_steps(version) if 'when' in version %}{% do found.extend(condition_leaves(step.when)) %}{% endfor %}
     {% endfor %}
-    {% for step in segment_steps(item) if 'when' in item %}{% do found.extend(condition_leaves(step.when)) %}{% endfor %}
     {{ return(found) }}
 {% endmacro %}
 
@@ -185,22 +185,22 @@
     {{ return('case ' ~ found | join(' ') ~ ' end') }}
 {% endmacro %}
 
-{#- Earlier versions of a tag, the first one first, each with the day (since 1970-01-01) before which it holds. -#}
+{#- Earlier versions of a tag or segment, the first one first, each with the day (since 1970-01-01) before which it holds. -#}
 {% macro earlier_versions(tag) %}
     {% set found = [] %}
     {% set newer = [tag] + tag.get('earlier', []) %}
     {% for each in tag.get('earlier', []) | reverse %}
         {% set after = newer[newer | length - 2 - loop.index0] %}
-        {% do found.append({'version': each.version, 'cases': each.cases, 'before_day': day_number_of_text(after.effective_from)}) %}
+        {% do found.append(dict(each, before_day=day_number_of_text(after.effective_from))) %}
     {% endfor %}
     {{ return(found) }}
 {% endmacro %}
 
-{#- Days (since 1970-01-01) from which on some tag has another version. -#}
+{#- Days (since 1970-01-01) from which on some tag or segment has another version. -#}
 {% macro version_days() %}
     {% set found = [] %}
-    {% for tag in tag_definitions() %}
-        {% for each in earlier_versions(tag) if each.before_day not in found %}{% do found.append(each.before_day) %}{% endfor %}
+    {% for item in tag_definitions() + segment_definitions() %}
+        {% for each in earlier_versions(item) if each.before_day not in found %}{% do found.append(each.before_day) %}{% endfor %}
     {% endfor %}
     {{ return(found | sort) }}
 {% endmacro %}

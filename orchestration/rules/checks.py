@@ -78,6 +78,12 @@ def check_rules(rules: Rules, problems: Problems) -> None:
             if code is not None and (code not in known.tags or code == tag.code):
                 problems.add(each.source, (*each.place, field), each.what, "the code of another tag", code)
         _check_versions(each, problems)
+        if tag.earlier and tag.cases is None:
+            problems.add(
+                each.source, (*each.place, "earlier"), each.what, "versions of a rule tag", "a fact tag"
+            )
+    for each in rules.segments:
+        _check_versions(each, problems)
     for each in (*rules.tags, *rules.segments, *rules.exclusions):
         for place, condition in conditions_of(each):
             check_condition(condition, known, Where(each.source, each.what, place, problems))
@@ -93,10 +99,6 @@ def _check_versions(placed: Placed, problems: Problems) -> None:
                 placed.source, place, placed.what, "`earlier` versions beside effective_from", "none"
             )
         return
-    if tag.cases is None:
-        problems.add(
-            placed.source, (*placed.place, "earlier"), placed.what, "versions of a rule tag", "a fact tag"
-        )
     newer = tag
     for number, each in enumerate(tag.earlier):
         place = (*placed.place, "earlier", number)

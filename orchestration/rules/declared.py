@@ -64,10 +64,17 @@ def conditions_of(placed: Placed) -> list[tuple[Place, Any]]:
     """Return an entry's conditions with their places."""
     entry = placed.entry
     if isinstance(entry, Segment | Exclusion):
-        own = enumerate(entry.exclude if isinstance(entry, Segment) else [])
+        if isinstance(entry, Exclusion):
+            return [((*placed.place, "when"), entry.when)]
+        versions: list[tuple[Place, Any]] = [(placed.place, entry)]
+        versions += [((*placed.place, "earlier", which), each) for which, each in enumerate(entry.earlier)]
         return [
-            ((*placed.place, "when"), entry.when),
-            *(((*placed.place, "exclude", number), each) for number, each in own),
+            found
+            for place, version in versions
+            for found in (
+                ((*place, "when"), version.when),
+                *(((*place, "exclude", number), each) for number, each in enumerate(version.exclude)),
+            )
         ]
     own_cases = [
         ((*placed.place, "cases", number, "when"), case.when) for number, case in enumerate(entry.cases or [])
