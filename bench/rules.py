@@ -111,10 +111,12 @@ def _tags(count: int) -> list[Tag]:
 def _project(folder: Path, tags: list[Tag]) -> Path:
     """A copy of the dbt project with these tags, one segment and no exclusions."""
     target = folder / f"project{len(tags)}"
-    shutil.copytree(DBT_PROJECT_DIR, target, ignore=shutil.ignore_patterns("target", "logs", "tags", "cases"))
+    shutil.copytree(DBT_PROJECT_DIR, target, ignore=shutil.ignore_patterns("target", "logs"))
     for path in target.rglob("*unit_tests.yml"):
         path.unlink()
     rules = target / "rules"
+    for name in ("tags", "cases"):
+        shutil.rmtree(rules / name)
     (rules / "tags").mkdir()
     (rules / "tags" / "buys.yml").write_text(yaml.safe_dump(tags, allow_unicode=True), encoding="utf-8")
     segments = [
