@@ -43,7 +43,7 @@ check: install ## ruff, types, room rules, SQL lint, dbt parse
 test: install ## All tests but the long suites
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
-test-long: install ## The long suites: more histories, more kills
+test-long: install ## The long suites: a thousand histories (SIYU_LONG_HISTORIES), more kills; takes most of a day
 	SIYU_TEST_HISTORIES=10 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: install ## The measures; M=P3 for one, N= number of customers

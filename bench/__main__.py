@@ -18,10 +18,12 @@ from pathlib import Path
 
 from bench.activation import p7
 from bench.cohorts import p13
+from bench.days import p1, p1r, p9
 from bench.identity import p6, p6i
 from bench.ingest import CEILING_ROWS_A_SECOND, rows_per_cpu_second
 from bench.measure import ROUNDS, Measure
 from bench.predict import p13s
+from bench.rules import p5
 from bench.sets import p4
 from bench.why import p8
 from common.lake import Lake
@@ -99,13 +101,17 @@ def p10(asked: int | None, folder: Path) -> Measure:
 
 
 MEASURES: dict[str, Callable[[int | None, Path], Measure]] = {
+    "P1": p1,
+    "P1r": p1r,
     "P2": p2,
     "P3": p3,
     "P4": p4,
+    "P5": p5,
     "P6": p6,
     "P6i": p6i,
     "P7": lambda asked, folder: p7(asked or 10_000_000, folder, ROUNDS),
     "P8": p8,
+    "P9": p9,
     "P10": p10,
     "P13": p13,
     "P13s": p13s,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -20,9 +19,9 @@ from pathlib import Path
 
 import duckdb
 
+from bench.dbt import run_dbt
 from bench.measure import ROUNDS, Measure
 from common.lake import Lake, LoadReport
-from common.settings import DBT_PROJECT_DIR
 from common.streams import STREAMS
 from sandbox.generate.added import AddedDay, add_day
 from sandbox.generate.plan import Mix, Plan
@@ -139,7 +138,7 @@ def run_identity(home: Path, *, rebuild: bool) -> IdentityRun:
     Raises:
         RuntimeError: dbt failed, or the run was not of the asked kind.
     """
-    peak = _dbt(home, "run", "--select", *SELECTED, *(["--full-refresh"] if rebuild else []))
+    peak = run_dbt(home, "run", "--select", *SELECTED, *(["--full-refresh"] if rebuild else []))
     with duckdb.connect(str(home / "warehouse.duckdb")) as db:
         kind = db.execute("select is_rebuild from meta.run_log order by run_no desc limit 1").fetchall()
         if kind != [(rebuild,)]:
@@ -192,7 +191,7 @@ def _new_home(folder: Path, identifiers: int) -> Path:
     _add_chain(Lake(home / "lake"), plan)
     print(f"  lake of about {identifiers:,} identifiers: {time.perf_counter() - start:.0f} s", flush=True)
     # Before the first load nothing is known: every table is there afterwards, and identity can be run alone.
-    _dbt(home, "run", known_at="19700101T000000000000Z")
+    run_dbt(home, "run", known_at="19700101T000000000000Z")
     return home
 
 
@@ -252,32 +251,3 @@ def _one(home: Path, sql: str) -> int:
 def _print_models(run: IdentityRun) -> None:
     slowest = sorted(run.models.items(), key=lambda each: -each[1])[:6]
     print("  " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in slowest), flush=True)
-
-
-def _dbt(home: Path, *arguments: str, known_at: str = "") -> float:
-    """Run dbt in a process of its own; returns its peak memory in GiB, as the operating system counts it.
-
-    Raises:
-        RuntimeError: it failed; with its last words.
-    """
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("SIYU_")},
-        "SIYU_HOME": str(home),
-        "SIYU_KNOWN_AT": known_at,
-        "SIYU_AS_OF": "2026-12-31",
-        # Beyond that DuckDB spills, and the graph beside it finds room in 16 GiB at 40 M identifiers.
-        "SIYU_WAREHOUSE_MEMORY": "11GiB",
-    }
-    folders = ["--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR)]
-    folders += ["--target-path", str(home / "target"), "--log-path", str(home / "logs")]
-    command = [str(Path(sys.executable).with_name("dbt")), *arguments, *folders, "--no-use-colors"]
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout is not None
-    words = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"dbt ended with {process.returncode}: {words[-3000:]}")
-    return usage.ru_maxrss / 2**20

@@ -88,7 +88,7 @@ class Audience:
         self._bitmaps.put(key, self._db.execute(sql, values).fetchnumpy()["place"])
 
     def _what_is_known(self) -> Known:
-        tags = {code for (code,) in self._db.execute("select tag_code from copy.tag_catalog").fetchall()}
+        tags = {code for (code,) in self._db.execute(_RULE_TAGS).fetchall()}
         segments = {code for (code,) in self._db.execute("select segment_code from copy.segments").fetchall()}
         return Known({}, {}, dict.fromkeys(tags), frozenset(segments))
 
@@ -112,4 +112,6 @@ def condition_of(text: str) -> Any:
         ) from None
 
 
+# Tags of staff and predictions have other tables.
+_RULE_TAGS = "select tag_code from copy.tag_catalog where family <> 'staff' and made <> 'prediction'"
 _PLACES = "select places.place from copy.{table} as carried inner join places using (customer_id) where "

@@ -15,6 +15,7 @@ from orchestration.cli_lake import gate_app, ingest_app
 from orchestration.cli_predict import predict_app
 from orchestration.cli_rules import rules_app
 from orchestration.cli_segments import segments_app
+from orchestration.cli_tags import tags_app
 from orchestration.terminal import EXIT_FAILED, expected_errors, refuse, settings_or_refuse, terminal
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ app.add_typer(gate_app, name="gate")
 app.add_typer(rules_app, name="rules")
 app.add_typer(predict_app, name="predict")
 app.add_typer(segments_app, name="segments")
+app.add_typer(tags_app, name="tags")
 add_activation_commands(app)
 add_channel_commands(app)
 add_identity_commands(app)

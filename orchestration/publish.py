@@ -2,8 +2,8 @@
 
 ``<home>/published/<run id>/`` holds a Parquet file per public table, one DuckDB file with all of them, and
 ``manifest.json``. The link ``current`` is moved last, in one step. A reader that wants several tables of the
-same run resolves ``current`` once and stays in that folder. What is made from a copy (the report page) is written
-beside its tables before ``current`` moves; ``report.html`` in the root leads to that of the current copy.
+same run resolves ``current`` once and stays in that folder. Pages made from a copy are written beside its tables
+before ``current`` moves; links in the root lead to those of the current copy.
 
 A table that is the same as in the last copy is linked, not written again: an ordinary day changes few of
 them.
@@ -34,6 +34,7 @@ from orchestration.published_database import DATABASE, table_query, write_databa
 KEEP_COPIES = 3
 KEEP_SECONDS = 3600.0
 REPORT = "report.html"
+TAGS = "tags.html"
 FORMAT = 1
 
 _DIGEST = "select count(*), coalesce(sum(hash(t)), 0)::varchar from ({}) as t"
@@ -234,15 +235,16 @@ def _free_name(root: Path, run_id: str) -> Path:
 
 def _point_current_at(root: Path, target: Path) -> None:
     _link(root, "current", target.name)
-    if (target / REPORT).exists():
-        link_report(root)
+    for name in (REPORT, TAGS):
+        if (target / name).exists():
+            link_page(root, name)
     fsync(root)
 
 
-def link_report(root: Path) -> None:
-    """Lead ``report.html`` of the root to that of the current copy: through ``current``, so both move in one step."""
-    if not (root / REPORT).is_symlink():
-        _link(root, REPORT, f"current/{REPORT}")
+def link_page(root: Path, name: str) -> None:
+    """Lead a page of the root to that of the current copy: through ``current``, so both move in one step."""
+    if not (root / name).is_symlink():
+        _link(root, name, f"current/{name}")
 
 
 def _link(root: Path, name: str, target: str) -> None:
@@ -274,7 +276,7 @@ def _sweep(root: Path) -> None:
     """Remove what killed runs left: copies that were never finished."""
     for path in root.glob(".new-*"):
         shutil.rmtree(path, ignore_errors=True)
-    for pattern in (".current-*", f".{REPORT}-*"):
+    for pattern in (".current-*", f".{REPORT}-*", f".{TAGS}-*"):
         for path in root.glob(pattern):
             path.unlink(missing_ok=True)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
+from jinja2 import Environment
 
+from common.settings import DBT_PROJECT_DIR
 from orchestration.project import PublicTable
 
 DATABASE = "siyu.duckdb"
@@ -71,13 +74,15 @@ def _order(db: duckdb.DuckDBPyConnection, query: str) -> str:
 
 
 def add_table_functions(db: duckdb.DuckDBPyConnection) -> None:
-    """`from tags_as_of(day)` and `from tags_as_known(day, evening)`, as the dbt macros; in the database in use."""
-    known = (
-        "select customer_id, tag_code, tag_value, valid_from, "
-        "case when valid_to <= {evening} then valid_to end as valid_to, rule_version "
-        "from tag_history where known_from <= {evening} and (known_to is null or known_to > {evening}) "
-        "and valid_from <= a_day and (valid_to is null or valid_to > a_day) and a_day <= {evening}"
-    )
-    of_now = known.format(evening="date '9999-12-30'")
-    db.execute(f"create macro tags_as_of(a_day) as table {of_now}")
-    db.execute(f"create macro tags_as_known(a_day, an_evening) as table {known.format(evening='an_evening')}")
+    """`from tags_as_of(day)` and `from tags_as_known(day, evening)`, in the database in use.
+
+    Their SQL is that of the dbt macros of the same names.
+    """
+    source = (DBT_PROJECT_DIR / "macros" / "known.sql").read_text(encoding="utf-8")
+    words = {"ref": lambda name: name, "return": lambda value: value}
+    # SQL of the project's own: nothing in it is to be escaped as HTML.
+    environment = Environment(extensions=["jinja2.ext.do"], autoescape=False)  # noqa: S701
+    macros: Any = environment.from_string(source, words).module
+    db.execute(f"create macro tags_as_of(a_day) as table from {macros.tags_as_of('a_day')}")
+    known = macros.tags_as_known("a_day", "an_evening")
+    db.execute(f"create macro tags_as_known(a_day, an_evening) as table from {known}")

@@ -1,8 +1,7 @@
-"""What people look at: sizes of segments, their funnels, and their sizes over time."""
+"""What people look at: sizes of segments, their funnels and overlaps. Sizes over time: ``assets.pictures``."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -14,8 +13,6 @@ from orchestration.published_database import DATABASE
 if TYPE_CHECKING:
     import dagster as dg
     import duckdb
-
-PLOT = "segment_sizes.html"
 
 
 def sizes_table(settings: Settings) -> Table:
@@ -39,26 +36,15 @@ def sizes_table(settings: Settings) -> Table:
 
 
 def segment_metadata(settings: Settings) -> dict[str, Any]:
-    """Return metadata for the published asset: sizes (Dagster plots numbers over runs), funnel, overlap and a plot.
-
-    The plot shows every day of segment_history, also those before the first run.
-    """
+    """Return metadata for the published asset: funnel and overlap as tables."""
     import dagster as dg
 
     folder = (settings.published_dir / "current").resolve()
     with connect(folder / DATABASE, read_only=True) as db:
-        sizes = db.execute("select segment_code, member_count from segments order by segment_code").fetchall()
         return {
-            **{f"segment_size/{code}": count for code, count in sizes},
             "segment_funnel": _table(db, _FUNNEL, dg),
             "segment_overlap": _table(db, _OVERLAP, dg),
-            "segment_sizes_over_time": dg.MetadataValue.path(str(_plot(db, settings.home / "reports"))),
         }
-
-
-def sizes_over_time(db: duckdb.DuckDBPyConnection) -> list[tuple[str, str, Any, int]]:
-    """Return (code, Chinese name, day, members) for every day on which a segment's size changes."""
-    return db.execute(_OVER_TIME).fetchall()
 
 
 def _table(db: duckdb.DuckDBPyConnection, sql: str, dg: Any) -> dg.TableMetadataValue:
@@ -69,24 +55,6 @@ def _table(db: duckdb.DuckDBPyConnection, sql: str, dg: Any) -> dg.TableMetadata
         records=[dg.TableRecord(row) for row in rows],
         schema=dg.TableSchema(columns=[dg.TableColumn(name) for name in columns]),
     )
-
-
-def _plot(db: duckdb.DuckDBPyConnection, folder: Path) -> Path:
-    import plotly.graph_objects as plots
-
-    figure = plots.Figure()
-    lines: dict[tuple[str, str], tuple[list[Any], list[int]]] = {}
-    for code, name, day, members in sizes_over_time(db):
-        days, counts = lines.setdefault((code, name), ([], []))
-        days.append(day)
-        counts.append(members)
-    for (code, name), (days, counts) in lines.items():
-        figure.add_trace(plots.Scatter(x=days, y=counts, name=f"{name} {code}", line_shape="hv"))
-    figure.update_layout(title="Segment sizes over time (人群规模)", yaxis_title="members (人数)")
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / PLOT
-    figure.write_html(path, include_plotlyjs="directory")
-    return path
 
 
 _SIZES = """
@@ -100,23 +68,4 @@ from segment_funnel order by segment_code, step_no
 _OVERLAP = """
 select segment_code, other_segment_code, both_count, round(100 * both_ratio, 1) as both_percent
 from segment_overlap where both_count > 0 order by both_count desc, segment_code, other_segment_code limit 50
-"""
-# Whoever enters and leaves on one day counts in neither.
-_OVER_TIME = """
-with moves as (
-    select segment_code, entered_date as day, 1 as change from segment_history
-    union all
-    select segment_code, left_date, -1 from segment_history where left_date is not null
-),
-days as (
-    select segment_code, day, sum(change) as change from moves group by all
-)
-select
-    days.segment_code,
-    segments.name_zh,
-    days.day,
-    cast(sum(days.change) over (partition by days.segment_code order by days.day) as bigint) as member_count
-from days
-inner join segments using (segment_code)
-order by days.segment_code, days.day
 """

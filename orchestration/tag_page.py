@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from common.settings import Settings
+from orchestration.publish import TAGS
 
 _FAMILIES = {
     "who": "她是谁",
@@ -18,12 +18,14 @@ _FAMILIES = {
     "stands": "她处在哪个阶段",
     "channel": "她属于哪个渠道",
     "risk": "风险",
+    "staff": "员工手工标签",
 }
 _MADE = {"fact": "事实", "rule": "规则", "prediction": "预测"}
 _AGEING = {"static": "静态", "dynamic": "动态"}
 _COLUMNS = (
     "tag_code", "name_zh", "family", "made", "ageing", "owner", "rule_version", "description_zh", "parent_tag_code",
     "exclusive_group", "derived_from", "rule", "customer_count", "customer_count_clean", "value_count",
+    "model_version", "scored_date",
 )  # fmt: skip
 _STYLE = (
     "body{font:15px/1.6 system-ui,sans-serif;margin:2rem auto;max-width:1200px;padding:0 1rem}"
@@ -33,26 +35,21 @@ _STYLE = (
 )
 
 
-def page_path(settings: Settings) -> Path:
-    """Return where the page is."""
-    return settings.published_dir / "tags.html"
+def write_tag_page(folder: Path) -> Path:
+    """Write the page of a copy beside its tables and return its path.
 
-
-def write_tag_page(settings: Settings) -> Path | None:
-    """Write the page from ``published/current`` and return its path; None when nothing was published."""
-    table = settings.published_dir / "current" / "tag_catalog.parquet"
-    if not table.exists():
-        return None
+    Raises:
+        duckdb.Error: the copy has no tag catalogue.
+    """
+    table = folder / "tag_catalog.parquet"
     with duckdb.connect() as db:
         rows = db.execute(
             f"select {', '.join(_COLUMNS)} from read_parquet(?) order by family, tag_code",  # noqa: S608
             [str(table)],
         ).fetchall()
     tags = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
-    target = page_path(settings)
-    scratch = target.with_suffix(".new")
-    scratch.write_text(_page(tags), encoding="utf-8")
-    scratch.replace(target)
+    target = folder / TAGS
+    target.write_text(_page(tags), encoding="utf-8")
     return target
 
 
@@ -95,7 +92,18 @@ def _row(tag: dict[str, Any]) -> str:
         f"<td><b>{_text(tag['name_zh'])}</b><br><code>{_text(tag['tag_code'])}</code></td>"
         f"<td>{_text(tag['description_zh'])}{_relations(tag)}"
         f"<details><summary>规则 (rule)</summary><code>{_text(tag['rule'])}</code></details></td>"
-        f"<td>{_text(kind)}<br>{_text(tag['owner'])}</td>{counts}</tr>"
+        f"<td>{_text(kind)}<br>{_text(tag['owner'])}{_model(tag)}</td>{counts}</tr>"
+    )
+
+
+def _model(tag: dict[str, Any]) -> str:
+    if tag["made"] != "prediction":
+        return ""
+    if not tag["model_version"]:
+        return "<br><small>没有生效的模型版本 (no version in force)</small>"
+    return (
+        f"<br><small>模型版本 (model version) {_text(tag['model_version'])}<br>"
+        f"评分日 (as of) {_text(tag['scored_date'])}; 分值与十分位 (score, decile): customer_predictions</small>"
     )
 
 

@@ -9,18 +9,26 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from orchestration.project import PublicTable
 from orchestration.rules.compiled import rules_as_data
-from orchestration.rules.load import Rules
+from orchestration.rules.declared import Rules
 
 FILE = "verdicts.json"
 VERDICTS = "int_run__verdicts"
+PREDICTION_INPUTS = "int_run__prediction_features"
+TO_SCORE = "int_run__to_score"
 # Made from published tables by why_replay: their own models read what is not published.
-GIVEN = ("int_run__clock", "int_run__touched_customers", "int_run__profiles", "int_run__register_entries")
+GIVEN = (
+    "int_run__clock",
+    "int_run__touched_customers",
+    "int_run__profiles",
+    "int_run__register_entries",
+    TO_SCORE,
+)
 _RELATION = re.compile(r'"[^"]+"\."(?P<schema>[a-z_]+)"\."(?P<name>[a-z0-9_]+)"')
 
 
@@ -41,10 +49,13 @@ class VerdictChain:
     segments: list[dict[str, Any]]
     names: dict[str, str]  # Chinese name of every feature, by column
     windowed: dict[str, str]  # "measure days" -> column
+    # The same of the inputs of the prediction models, which ask about ``int_run__to_score``.
+    prediction_steps: list[tuple[str, str]] = field(default_factory=list)
+    prediction_facts: dict[str, str] = field(default_factory=dict)
 
     def dumped(self) -> str:
         """Return the chain as the text of its file."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps(asdict(self), ensure_ascii=False, default=str)
 
 
 def read_chain(folder: Path) -> VerdictChain:
@@ -57,7 +68,8 @@ def read_chain(folder: Path) -> VerdictChain:
     if not path.exists():
         raise FileNotFoundError(f"no {FILE} in {folder}; run `siyu run` first")
     content = json.loads(path.read_text(encoding="utf-8"))
-    content["steps"] = [(name, sql) for name, sql in content["steps"]]
+    for key in ("steps", "prediction_steps"):
+        content[key] = [(name, sql) for name, sql in content.get(key, [])]
     return VerdictChain(**content)
 
 
@@ -72,10 +84,14 @@ def verdict_chain(compiled: Path, tables: Iterable[PublicTable], rules: Rules) -
     steps: dict[str, str] = {}
     facts: dict[str, str] = {"dim_customers": "customers", "fct_events": "events"}
     _walk(VERDICTS, files, public, steps, facts)
+    prediction_steps: dict[str, str] = {}
+    prediction_facts: dict[str, str] = {}
+    _walk(PREDICTION_INPUTS, files, public, prediction_steps, prediction_facts)
     data = rules_as_data(rules)
     return VerdictChain(
-        list(steps.items()), facts, data["tags"], data["segments"], data["names"], data["windowed"]
-    )
+        list(steps.items()), facts, data["tags"], data["segments"], data["names"], data["windowed"],
+        list(prediction_steps.items()), prediction_facts,
+    )  # fmt: skip
 
 
 def _walk(
@@ -100,4 +116,9 @@ def _walk(
             raise VerdictChainError(
                 f"{model} reads {schema}.{name}, which is not published: `siyu why` cannot follow"
             )
-    steps[model] = _RELATION.sub(r'"\g<name>"', sql)
+    steps[model] = bare(sql)
+
+
+def bare(sql: str) -> str:
+    """Return compiled SQL with its relations as bare quoted names."""
+    return _RELATION.sub(r'"\g<name>"', sql)

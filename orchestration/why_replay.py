@@ -13,6 +13,8 @@ from typing import Any
 
 import duckdb
 
+from common.settings import Settings
+from orchestration.publish import read_manifest
 from orchestration.published_database import DATABASE
 from orchestration.verdict_chain import VERDICTS, VerdictChain
 
@@ -23,11 +25,12 @@ KEYS = {
     "wecom_relations": ("userid", "external_userid"),
     "group_memberships": ("chat_id", "external_userid", "joined_at"), "official_followers": ("openid",),
     "personal_contacts": ("account_id", "contact_id"), "leads": ("lead_id",), "touches": ("touch_key",),
-    "moment_interactions": ("interaction_key",), "events": ("event_key",),
+    "moment_interactions": ("interaction_key",), "events": ("event_key",), "staff_tags": ("staff_tag_key",),
+    "customer_texts": ("text_key",),
 }  # fmt: skip
 _DATES = (
     "ordered_date", "refunded_date", "used_date", "added_date", "joined_date", "followed_date", "submitted_date",
-    "sent_date", "interacted_date", "event_date",
+    "sent_date", "interacted_date", "event_date", "put_date", "written_date",
 )  # fmt: skip
 _AMOUNTS = ("amount_fen", "refund_fen")
 
@@ -150,6 +153,18 @@ def dependents(facts: Iterable[Fact], removed: Iterable[Fact]) -> Removed:
     return frozenset(
         gone | {fact for fact in facts if fact.order_key is not None and fact.order_key in orders}
     )
+
+
+def current_copy(settings: Settings) -> Path:
+    """Return the folder of the current copy; a reader that wants several of its files stays in it.
+
+    Raises:
+        FileNotFoundError: nothing is published.
+    """
+    folder = (settings.published_dir / "current").resolve()
+    if read_manifest(folder) is None:
+        raise FileNotFoundError(f"nothing is published in {settings.published_dir}; run `siyu run` first")
+    return folder
 
 
 def attach(db: duckdb.DuckDBPyConnection, folder: Path) -> None:

@@ -21,7 +21,7 @@ from orchestration.publish import read_manifest
 from orchestration.rules.steps import in_words
 from orchestration.verdict_chain import VerdictChain, read_chain
 from orchestration.why_identity import UnknownCustomerError
-from orchestration.why_replay import Fact, Removed, Replay, attach, dependents
+from orchestration.why_replay import Fact, Removed, Replay, attach, current_copy, dependents
 from orchestration.why_witness import coarse_sets, orderings_of, smallest_witness
 
 # Rows that are taken away one by one to see what each of them adds; the newest ones.
@@ -89,13 +89,17 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Carried:
-    """Tags as (code, Chinese name, value, since), segments as (code, Chinese name, since, held out)."""
+    """Tags as (code, Chinese name, value, since), segments as (code, Chinese name, since, held out).
+
+    ``staff_tags`` are (group, name, userid, since): what staff put on her in WeCom.
+    """
 
     customer_id: str
     as_of: dt.date
     identifiers: list[str]
     tags: list[tuple[str, str, str, dt.date]]
     segments: list[tuple[str, str, dt.date, bool]]
+    staff_tags: list[tuple[str | None, str, str, dt.date]]
 
 
 def explain_rule(
@@ -109,10 +113,9 @@ def explain_rule(
         ValueError: ``as_of`` lies after the published copy.
         FileNotFoundError: nothing is published.
     """
-    folder = (settings.published_dir / "current").resolve()
+    folder = current_copy(settings)
     manifest = read_manifest(folder)
-    if manifest is None:
-        raise FileNotFoundError(f"nothing is published in {settings.published_dir}; run `siyu run` first")
+    assert manifest is not None
     last = dt.date.fromisoformat(manifest.as_of)
     if as_of is not None and as_of > last:
         raise ValueError(f"expected a day up to {last}, the day of the published copy, got {as_of}")
@@ -121,7 +124,7 @@ def explain_rule(
     with connect() as db:
         db.execute("set threads = 1")  # so few rows that a second thread costs more than it saves
         attach(db, folder)
-        customer_id, identifiers = _customer(db, customer.strip())
+        customer_id, identifiers = find_customer(db, customer.strip())
         replay = Replay(db, chain, customer_id, as_of or last)
         return _explained(replay, chain, rule, kind, customer_id, identifiers, as_of or last)
 
@@ -133,13 +136,12 @@ def carried(settings: Settings, customer: str) -> Carried:
         UnknownCustomerError: nobody goes by that name.
         FileNotFoundError: nothing is published.
     """
-    folder = (settings.published_dir / "current").resolve()
+    folder = current_copy(settings)
     manifest = read_manifest(folder)
-    if manifest is None:
-        raise FileNotFoundError(f"nothing is published in {settings.published_dir}; run `siyu run` first")
+    assert manifest is not None
     with connect() as db:
         attach(db, folder)
-        customer_id, identifiers = _customer(db, customer.strip())
+        customer_id, identifiers = find_customer(db, customer.strip())
         tags = db.execute(
             "select carried.tag_code, catalog.name_zh, carried.tag_value, carried.valid_from "
             "from copy.customer_tags as carried inner join copy.tag_catalog as catalog using (tag_code) "
@@ -152,7 +154,14 @@ def carried(settings: Settings, customer: str) -> Carried:
             "where members.customer_id = ? order by members.segment_code",
             [customer_id],
         ).fetchall()
-    return Carried(customer_id, dt.date.fromisoformat(manifest.as_of), identifiers, tags, segments)
+        staff_tags = db.execute(
+            "select tag_group_name, tag_name, userid, put_date from copy.staff_tags "
+            "where customer_id = ? and taken_date is null order by all",
+            [customer_id],
+        ).fetchall()
+    return Carried(
+        customer_id, dt.date.fromisoformat(manifest.as_of), identifiers, tags, segments, staff_tags
+    )
 
 
 def _explained(
@@ -170,7 +179,8 @@ def _explained(
     def verdicts(removals: list[Removed]) -> list[Any]:
         return [_verdict(row, kind, rule["code"]) for row in replay.judge(removals)]
 
-    tree = _tree(base or {}, chain, rule, kind)
+    held = _in_force(rule, as_of)
+    tree = _tree(base or {}, chain, held, kind)
     for _, node in tree:
         for leaf in node.leaves():
             if leaf.column is not None and base is not None:
@@ -178,10 +188,19 @@ def _explained(
     known = {removed: _verdict(row, kind, rule["code"]) for removed, row in zip(sets, judged, strict=True)}
     witness, other = smallest_witness(facts, orderings, known, verdict, verdicts)
     return Explanation(
-        customer_id, kind, rule["code"], rule["name_zh"], rule["version"], as_of, verdict, tree,
+        customer_id, kind, rule["code"], rule["name_zh"], held["version"], as_of, verdict, tree,
         sorted(witness, key=lambda fact: (fact.day, fact.key), reverse=True) if witness is not None else None,
         other, len(facts), identifiers,
     )  # fmt: skip
+
+
+def _in_force(rule: Row, as_of: dt.date) -> Row:
+    """Return the version of a rule that holds on a business day: the newest one that had begun by then."""
+    versions = [rule, *rule.get("earlier", [])]
+    begun = (
+        each for each in versions if dt.date.fromisoformat(each.get("effective_from", "1970-01-01")) <= as_of
+    )
+    return next(begun, versions[-1])
 
 
 def _verdict(row: Row | None, kind: str, code: str) -> Any:
@@ -255,7 +274,7 @@ def _rule(chain: VerdictChain, kind: str, code: str) -> Row:
     return rules[code]
 
 
-def _customer(db: duckdb.DuckDBPyConnection, asked: str) -> tuple[str, list[str]]:
+def find_customer(db: duckdb.DuckDBPyConnection, asked: str) -> tuple[str, list[str]]:
     """Return her id and her identifiers, from whatever name she goes by."""
     if _CUSTOMER_ID.fullmatch(asked):
         sql = "select customer_id from copy.customers where customer_id = ?"

@@ -66,10 +66,11 @@ def _edges(explained: Explained, console: Console, most: int) -> None:
         sources = ", ".join(source_name(each) for each in edge.sources)
         _line(console, f"{number:3}. {short(edge.hub_key)} and {short(edge.identifier_key)}")
         _line(console, f"     {_records(edge.record_count)} of {sources}, loaded {_span(edge)}")
-        _line(console, f"     without it (断开后): {_without(edge)}")
+        _line(console, f"     without it (断开后): {without(edge)}")
 
 
-def _without(edge: HoldingEdge) -> str:
+def without(edge: HoldingEdge) -> str:
+    """Say who she would be without an edge."""
     if not edge.apart_count:
         return "others hold (另有关联)"
     names = ", ".join(short(key) for key in edge.apart_keys)

@@ -5,6 +5,17 @@
 -#}
 {% macro event_sources() %}
     {% set hour = business_hour('orders.ordered_at') %}
+    {% set texts = {'message_count': "case when source_code = 'official_message' then 1 else 0 end", 'question_count': "case when question_codes <> '' then 1 else 0 end"} %}
+    {% set tags_put = {'staff_tag_count': '1'} %}
+    {% set tags_taken = {'staff_tag_count': '-1'} %}
+    {% for measure in feature_definitions().measures %}
+        {% if measure.question %}
+            {% do texts.update({measure.name: "case when position('," ~ measure.question ~ ",' in ',' || question_codes || ',') > 0 then 1 else 0 end"}) %}
+        {% elif measure.staff_tag %}
+            {% do tags_put.update({measure.name: 'case when ' ~ is_staff_tag(measure.staff_tag) ~ ' then 1 else 0 end'}) %}
+            {% do tags_taken.update({measure.name: 'case when ' ~ is_staff_tag(measure.staff_tag) ~ ' then -1 else 0 end'}) %}
+        {% endif %}
+    {% endfor %}
     {{ return([
         {
             'from': ref('fct_orders') ~ ' as orders', 'where': 'orders.is_valid', 'customer': 'orders.customer_id',
@@ -84,6 +95,14 @@
             },
         },
         {
+            'from': ref('fct_customer_texts'), 'date': 'written_date', 'channel': 'channel_code', 'own': true, 'measures': texts,
+        },
+        {'from': ref('fct_staff_tags'), 'date': 'put_date', 'is_unseen': true, 'measures': tags_put},
+        {
+            'from': ref('fct_staff_tags'), 'where': 'taken_date is not null', 'date': 'taken_date', 'is_unseen': true,
+            'measures': tags_taken,
+        },
+        {
             'from': ref('fct_touches'), 'where': "is_delivered or status = 'no_friend'", 'date': 'sent_date',
             'is_unseen': true,
             'measures': {
@@ -93,6 +112,34 @@
         },
     ]) }}
 {% endmacro %}
+
+{#- A staff tag that a rule asks for by name, and by its group where the rule names one. -#}
+{% macro is_staff_tag(wanted) -%}
+    tag_name = {{ sql_value(wanted.name, 'text', 'staff_tag') }}
+    {%- if wanted.group %} and tag_group_name = {{ sql_value(wanted.group, 'text', 'staff_tag') }}{% endif %}
+{%- endmacro %}
+
+{#-
+    Categories of question (questions of rules/features.yml) whose keywords stand in a text, comma separated: empty when none,
+    NULL when there is no text.
+-#}
+{% macro question_codes(text) -%}
+    case
+        when nullif(trim({{ text }}), '') is not null
+            then concat_ws(
+                ','
+                {%- for question in feature_definitions().get('questions', []) %},
+                case
+                    when
+                        {%- for keyword in question.keywords %}
+                        {{ 'or' if not loop.first }} position({{ sql_value(keyword | lower, 'text', 'keyword') }} in lower({{ text }})) > 0
+                        {%- endfor %}
+                        then '{{ question.code }}'
+                end
+                {%- endfor %}
+            )
+    end
+{%- endmacro %}
 
 {#- Business day before the one on which a load came. -#}
 {% macro day_before_load(load_id) -%}

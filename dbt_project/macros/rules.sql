@@ -70,8 +70,8 @@
     {% set found = [] %}
     {% for version in [item] + item.get('earlier', []) %}
         {% for case in version.get('cases', []) %}{% do found.extend(condition_leaves(case.when)) %}{% endfor %}
+        {% for step in segment_steps(version) if 'when' in version %}{% do found.extend(condition_leaves(step.when)) %}{% endfor %}
     {% endfor %}
-    {% for step in segment_steps(item) if 'when' in item %}{% do found.extend(condition_leaves(step.when)) %}{% endfor %}
     {{ return(found) }}
 {% endmacro %}
 
@@ -141,39 +141,66 @@
     {% if 'feature' in tag %}
         {{ return('cast(' ~ feature_column({'feature': tag.feature}, known, where) ~ ' as varchar)') }}
     {% endif %}
-    {% set sql = compile_cases(tag.cases, known, where) %}
+    {% set values = tag_values(tag) %}
+    {% set sql = compile_cases(tag.cases, known, where, values) %}
     {% if not tag.earlier %}{{ return(sql) }}{% endif %}
     {% set versions = ['case'] %}
     {% for each in earlier_versions(tag) %}
-        {% do versions.append('when change_day < ' ~ each.before_day ~ ' then ' ~ compile_cases(each.cases, known, where)) %}
+        {% do versions.append('when change_day < ' ~ each.before_day ~ ' then ' ~ compile_cases(each.cases, known, where, values)) %}
     {% endfor %}
     {{ return(versions | join(' ') ~ ' else ' ~ sql ~ ' end') }}
 {% endmacro %}
 
-{% macro compile_cases(cases, known, where) %}
+{#- The values a rule tag can have, earlier versions included. -#}
+{% macro tag_values(tag) %}
+    {% set found = [] %}
+    {% for version in [tag] + tag.get('earlier', []) %}
+        {% for case in version.cases if case.value not in found %}{% do found.append(case.value) %}{% endfor %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+{#-
+    A value of a rule tag: one of a few texts, as a type of its own where the engine has one. A byte instead of a text halves the
+    time of the verdicts and of what compares them (1.4 M rows, 79 tags: 13.6 to 7.7 and 27.5 to 13.7 CPU seconds, 2026-11-22).
+-#}
+{% macro one_of(value, values, where) -%}
+    {{ return(adapter.dispatch('one_of', 'siyu')(value, values, where)) }}
+{%- endmacro %}
+
+{% macro default__one_of(value, values, where) -%}
+    {{ return(sql_value(value, 'text', where)) }}
+{%- endmacro %}
+
+{% macro duckdb__one_of(value, values, where) -%}
+    {%- set listed = sql_list(values, 'text', where) -%}
+    {{ return('cast(' ~ sql_value(value, 'text', where) ~ ' as enum' ~ listed ~ ')') }}
+{%- endmacro %}
+
+{% macro compile_cases(cases, known, where, values) %}
     {% set found = [] %}
     {% for case in cases %}
-        {% do found.append('when ' ~ compile_condition(case.when, known, where) ~ ' then ' ~ sql_value(case.value, 'text', where)) %}
+        {% do found.append('when ' ~ compile_condition(case.when, known, where) ~ ' then ' ~ one_of(case.value, values, where)) %}
     {% endfor %}
     {{ return('case ' ~ found | join(' ') ~ ' end') }}
 {% endmacro %}
 
-{#- Earlier versions of a tag, the first one first, each with the day (since 1970-01-01) before which it holds. -#}
+{#- Earlier versions of a tag or segment, the first one first, each with the day (since 1970-01-01) before which it holds. -#}
 {% macro earlier_versions(tag) %}
     {% set found = [] %}
     {% set newer = [tag] + tag.get('earlier', []) %}
     {% for each in tag.get('earlier', []) | reverse %}
         {% set after = newer[newer | length - 2 - loop.index0] %}
-        {% do found.append({'version': each.version, 'cases': each.cases, 'before_day': day_number_of_text(after.effective_from)}) %}
+        {% do found.append(dict(each, before_day=day_number_of_text(after.effective_from))) %}
     {% endfor %}
     {{ return(found) }}
 {% endmacro %}
 
-{#- Days (since 1970-01-01) from which on some tag has another version. -#}
+{#- Days (since 1970-01-01) from which on some tag or segment has another version. -#}
 {% macro version_days() %}
     {% set found = [] %}
-    {% for tag in tag_definitions() %}
-        {% for each in earlier_versions(tag) if each.before_day not in found %}{% do found.append(each.before_day) %}{% endfor %}
+    {% for item in tag_definitions() + segment_definitions() %}
+        {% for each in earlier_versions(item) if each.before_day not in found %}{% do found.append(each.before_day) %}{% endfor %}
     {% endfor %}
     {{ return(found | sort) }}
 {% endmacro %}
@@ -276,7 +303,7 @@ changes as (
         change_day,
         '{{ item.code }}' as code,
         {{ rule_version_on(item, 'change_day') }} as rule_version,
-        {{ prefix }}{{ item.code }} as verdict
+        cast({{ prefix }}{{ item.code }} as varchar) as verdict
     from stretched
     where
         {{ prefix }}{{ item.code }} is distinct from before_{{ item.code }}

@@ -6,15 +6,24 @@
     {{ return(segment.steps if 'steps' in segment else [{'kind': 'condition', 'when': segment.when}]) }}
 {% endmacro %}
 
-{#- SQL of the first step that a row of the timeline fails, 0 for none. -#}
+{#- SQL of the first step that a row of the timeline fails, 0 for none: of the version that holds on its day. -#}
 {% macro compile_segment(segment, known) %}
-    {% set cases = [] %}
-    {% for step in segment_steps(segment) %}
-        {% do cases.append(
-            'when not ' ~ compile_condition(step.when, known, 'segment ' ~ segment.code) ~ ' then ' ~ loop.index
-        ) %}
+    {% set where = 'segment ' ~ segment.code %}
+    {% set versions = [] %}
+    {% for each in earlier_versions(segment) %}
+        {% do versions.append('when change_day < ' ~ each.before_day ~ ' then ' ~ compile_steps(each, known, where)) %}
     {% endfor %}
-    {{ return('cast(case ' ~ cases | join(' ') ~ ' else 0 end as smallint)') }}
+    {% set sql = compile_steps(segment, known, where) %}
+    {% if versions %}{% set sql = 'case ' ~ versions | join(' ') ~ ' else ' ~ sql ~ ' end' %}{% endif %}
+    {{ return('cast(' ~ sql ~ ' as smallint)') }}
+{% endmacro %}
+
+{% macro compile_steps(version, known, where) %}
+    {% set cases = [] %}
+    {% for step in segment_steps(version) %}
+        {% do cases.append('when not ' ~ compile_condition(step.when, known, where) ~ ' then ' ~ loop.index) %}
+    {% endfor %}
+    {{ return('case ' ~ cases | join(' ') ~ ' else 0 end') }}
 {% endmacro %}
 
 {#- The characters that stand for 0, 1, 2 … in a standing: in the order of ASCII, so that they compare as numbers do. -#}
@@ -44,7 +53,7 @@ changes as (
         customer_id,
         change_day,
         '{{ segment.code }}' as segment_code,
-        {{ segment.version }} as rule_version,
+        {{ rule_version_on(segment, 'change_day') }} as rule_version,
         failed_{{ segment.code }} as failed_step
     from compared
     where (failed_{{ segment.code }} = 0) <> coalesce(was_in_{{ segment.code }}, false)
@@ -55,6 +64,7 @@ stays as (
 
     select
         *,
+        lead(rule_version) over (partition by customer_id, segment_code order by change_day) as exit_rule_version,
         lead(change_day) over (partition by customer_id, segment_code order by change_day) as left_day,
         lead(failed_step) over (partition by customer_id, segment_code order by change_day) as exit_step
     from changes

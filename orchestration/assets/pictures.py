@@ -1,4 +1,4 @@
-"""What Dagster shows on the assets of tiers, cohorts and segments: a picture, and sizes it plots over time."""
+"""What Dagster shows on the assets of tiers, cohorts, segments and tags: pictures, sizes over time, costs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestration.project import public_tables
 from orchestration.report.source import Source, opened_warehouse
 
 
-def _cohorts(source: Source) -> dict[str, Any]:
+def _cohorts(source: Source, _: Settings) -> dict[str, Any]:
     from orchestration.report.cohorts import monthly_cohorts
     from orchestration.report.pictures import as_markdown, heat_map
 
@@ -22,7 +22,7 @@ def _cohorts(source: Source) -> dict[str, Any]:
     return {"heat_map": dg.MetadataValue.md(as_markdown(heat_map(found), "heat map"))} if found.months else {}
 
 
-def _tiers(source: Source) -> dict[str, Any]:
+def _tiers(source: Source, _: Settings) -> dict[str, Any]:
     from orchestration.report.pictures import as_markdown, pyramid
     from orchestration.report.tiers import tier_sizes
 
@@ -31,7 +31,7 @@ def _tiers(source: Source) -> dict[str, Any]:
     return {"pyramid": dg.MetadataValue.md(as_markdown(pyramid(found), "pyramid")), **sizes} if found else {}
 
 
-def _segments(source: Source) -> dict[str, Any]:
+def _segments(source: Source, _: Settings) -> dict[str, Any]:
     from orchestration.report.pictures import as_markdown, size_lines
     from orchestration.report.segments import segment_days
 
@@ -45,10 +45,35 @@ def _segments(source: Source) -> dict[str, Any]:
     }
 
 
-_PICTURES: dict[dg.AssetKey, Callable[[Source], dict[str, Any]]] = {
+def _tags(source: Source, settings: Settings) -> dict[str, Any]:
+    from orchestration.tag_cost import last_verdicts, tag_costs
+
+    codes = [each["tag_code"] for each in source.rows(_CODES)]
+    costs = tag_costs(source.db, last_verdicts(settings), codes)
+    table = dg.MetadataValue.table(
+        records=[
+            dg.TableRecord(
+                {
+                    "tag": each.code,
+                    "ms_per_million_days": round(each.milliseconds_per_million, 2),
+                    "history_rows": each.history_rows,
+                    "customers": each.customers,
+                }
+            )
+            for each in costs
+        ]
+    )
+    return {"cost_by_tag": table, "tags": len(costs)}
+
+
+_CODES = (
+    "select tag_code from tag_catalog where made in ('fact', 'rule') and family <> 'staff' order by tag_code"
+)
+_PICTURES: dict[dg.AssetKey, Callable[[Source, Settings], dict[str, Any]]] = {
     dg.AssetKey(["marts", "cohort_retention"]): _cohorts,
     dg.AssetKey(["marts", "member_tiers"]): _tiers,
     dg.AssetKey(["marts", "segments"]): _segments,
+    dg.AssetKey(["marts", "tag_catalog"]): _tags,
 }
 
 
@@ -76,7 +101,7 @@ def with_pictures(
     with opened_warehouse(settings, public_tables(manifest), as_of=as_of) as source:
         for key in wanted:
             try:
-                found = _PICTURES[key](source)
+                found = _PICTURES[key](source, settings)
             except Exception as error:  # a picture never fails a build
                 warn(f"no picture of {key.to_user_string()}: {type(error).__name__}: {error}")
             else:

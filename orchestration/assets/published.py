@@ -12,7 +12,7 @@ from orchestration.assets.ingest import WAIT_FOR_OTHER_RUN_SECONDS
 from orchestration.dbt_run import build_target
 from orchestration.home import claim
 from orchestration.project import SegmentSpec, public_tables
-from orchestration.publish import REPORT, publish
+from orchestration.publish import REPORT, TAGS, publish
 from orchestration.report.extra import extra_tables
 from orchestration.rules.load import load_rules
 from orchestration.segment_changes import segment_changes
@@ -63,10 +63,10 @@ def published_asset(
             notes={FILE: verdict_chain(compiled, tables, load_rules(DBT_PROJECT_DIR)).dumped()},
         )
         report = settings.published_dir / REPORT
-        page = write_tag_page(settings)
+        tags = settings.published_dir / TAGS
         return dg.MaterializeResult(
             metadata={
-                **({"tag_catalogue": dg.MetadataValue.url(page.resolve().as_uri())} if page else {}),
+                "tag_catalogue": dg.MetadataValue.url(tags.as_uri()),
                 "as_of": copy.as_of,
                 "known_at": copy.known_at,
                 "held_segments": copy.held,
@@ -83,16 +83,20 @@ def published_asset(
 
 
 class PageWriter:
-    """Writes the report page beside a copy; a page that cannot be made does not hold the copy back."""
+    """Writes the pages beside a copy; a page that cannot be made does not hold the copy back."""
 
     def __init__(self, warn: Callable[[str], None]) -> None:
         self._warn = warn
         self.said = ""
 
     def write(self, folder: Path, before: Path | None) -> None:
-        """Write the page of the copy in ``folder``, or one that says why there is none; ``said`` tells which."""
+        """Write the pages of the copy in ``folder``; ``said`` tells whether its report is one that says what failed."""
         from orchestration.report.page import write_failure, write_report
 
+        try:
+            write_tag_page(folder)
+        except Exception as error:
+            self._warn(f"the page of the tag catalogue could not be made: {error}")
         try:
             made = write_report(folder, before)
         except Exception as error:

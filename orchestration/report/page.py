@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 
 from common.settings import Settings
-from orchestration.publish import REPORT, Manifest, link_report, read_manifest
+from orchestration.publish import REPORT, Manifest, link_page, read_manifest
 from orchestration.report import cohorts, livestreams, outcomes, quality, segments, tiers, today
 from orchestration.report.measures import Total, totals
 from orchestration.report.model import Section, Spark, Text
@@ -95,7 +95,7 @@ def rebuild_report(settings: Settings, *, as_it_is: bool = False) -> Path:
             )
         return path
     write_report((settings.published_dir / "current").resolve(), anew=True)
-    link_report(settings.published_dir)
+    link_page(settings.published_dir, REPORT)
     return path
 
 

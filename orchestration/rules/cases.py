@@ -12,9 +12,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from orchestration.rules.declared import Rules
+from orchestration.rules.derived import staff_tag_measure
 from orchestration.rules.literals import literal
-from orchestration.rules.load import RULES, Rules, parsed
-from orchestration.rules.schema import Code, Entry, Text
+from orchestration.rules.load import RULES, parsed
+from orchestration.rules.schema import Code, Entry, StaffTag, Text
 from orchestration.rules.source import Problems, read_source
 
 _HEAD = "# Generated from dbt_project/rules/cases/ by `siyu rules compile`.\nversion: 2\n\n"
@@ -63,7 +65,7 @@ def _unit_test(entry: TagCases) -> str:
         each.case: {
             "on": [day.isoformat() for day in each.expect],
             "traits": each.traits,
-            "events": [dict(event) for event in each.given],
+            "events": [_event(event) for event in each.given],
         }
         for each in entry.cases
     }
@@ -88,6 +90,18 @@ def _unit_test(entry: TagCases) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _event(event: dict[str, Any]) -> dict[str, Any]:
+    """Return an event by its measures: `staff_tag` is one put on her, `staff_tag_taken` one taken off."""
+    plain = {
+        key: value for key, value in event.items() if key not in ("staff_tag", "staff_tag_taken", "group")
+    }
+    for field, change in (("staff_tag", 1), ("staff_tag_taken", -1)):
+        if field in event:
+            name = staff_tag_measure(StaffTag(name=event[field], group=event.get("group"))).name
+            plain |= {name: change, "is_own": 0, "is_seen": 0}
+    return plain
 
 
 def _quoted(value: str | None) -> str:

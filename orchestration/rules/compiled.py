@@ -15,11 +15,12 @@ from typing import Any
 
 from common.settings import DBT_PROJECT_DIR
 from orchestration.rules.cases import unit_tests
+from orchestration.rules.declared import Placed, Rules
 from orchestration.rules.literals import literal
-from orchestration.rules.load import RULES, Placed, Rules, load_rules, rule_files
+from orchestration.rules.load import RULES, load_rules, rule_files
 from orchestration.rules.segment_models import gone_models, segment_models
 from orchestration.rules.source import RuleError
-from orchestration.rules.steps import in_words, steps_of
+from orchestration.rules.steps import Step, in_words, steps_of
 
 _HEAD = """\
 {#- Generated from dbt_project/rules/ by `siyu rules compile`, which every run does by itself. -#}
@@ -142,16 +143,21 @@ def _segments(rules: Rules) -> list[dict[str, Any]]:
     names = _names(rules)
     found = []
     for each in rules.segments:
+        plain = _plain(each.entry)
         steps = steps_of(each.entry, exclusions, rules.exempt)
-        found.append(
-            {
-                "salt": each.entry.code,
-                **_plain(each.entry),
-                "steps": [{"kind": step.kind, "when": step.when} for step in steps],
-                "step_texts": [in_words(step.when, names) for step in steps],
-            }
-        )
+        before = [steps_of(each.entry, exclusions, rules.exempt, version) for version in each.entry.earlier]
+        earlier = [
+            {**version, **_steps(made, names)} for version, made in zip(plain["earlier"], before, strict=True)
+        ]
+        found.append({"salt": each.entry.code, **plain, "earlier": earlier, **_steps(steps, names)})
     return found
+
+
+def _steps(steps: list[Step], names: Callable[[str, str], str]) -> dict[str, Any]:
+    return {
+        "steps": [{"kind": step.kind, "when": step.when} for step in steps],
+        "step_texts": [in_words(step.when, names) for step in steps],
+    }
 
 
 def _names(rules: Rules) -> Callable[[str, str], str]:

@@ -20,6 +20,7 @@ _FIELDS = {
     "feature": {"feature", "window", "op", "value"},
     "has_tag": {"has_tag", "value", "in"},
     "segment": {"segment"},
+    "staff_tag": {"staff_tag", "group"},
     "all": {"all"},
     "any": {"any"},
     "not": {"not"},
@@ -66,6 +67,9 @@ def check_condition(condition: Any, known: Known, where: Where) -> None:
         where.wrong(f"a condition with one of {', '.join(_FIELDS)}", condition)
         return
     kind = kinds[0]
+    if kind == "staff_tag":  # written as a feature where it stands in a rule (rules.derived)
+        where.wrong("tags and segments only; staff tags are asked for by rules", condition)
+        return
     for extra in sorted(set(condition) - _FIELDS[kind]):
         where.inside(extra).wrong(f"only {', '.join(sorted(_FIELDS[kind]))} beside {kind}", extra)
     if kind in ("all", "any"):

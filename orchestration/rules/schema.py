@@ -37,7 +37,7 @@ Windowed = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\{days\}[a
 # Kinds of events by which `int_run__observed` tells whom a day touches.
 EventKind = Literal[
     "order", "refund", "coupon", "register", "contact", "contact_end", "group", "group_end", "follower",
-    "follower_end", "friend", "lead", "interaction", "touch",
+    "follower_end", "friend", "lead", "interaction", "touch", "staff_tag", "text",
 ]  # fmt: skip
 
 
@@ -49,12 +49,32 @@ class Named(Entry):
     description_zh: Text
 
 
+class StaffTag(Entry):
+    """A tag that staff put on customers in WeCom, by its name and, where that is not enough, its group's."""
+
+    name: Text
+    group: Text | None = None
+
+
+class Question(Entry):
+    """A category of question; a text that holds one of the keywords, in whatever case, is one of its kind."""
+
+    code: Code
+    name_zh: Text
+    keywords: Annotated[list[Text], Field(min_length=1)]
+
+
 class Measure(Named):
-    """Something summed over a customer's events; ``windowed`` names it over the last {days} days."""
+    """Something summed over a customer's events; ``windowed`` names it over the last {days} days.
+
+    ``staff_tag`` and ``question`` are set on measures that follow from the rules (``rules.derived``).
+    """
 
     windowed: Windowed | None = None
     events: Annotated[list[EventKind], Field(min_length=1)]
     always: bool = False
+    staff_tag: StaffTag | None = None
+    question: Code | None = None
 
 
 class Ratio(Named):
@@ -81,6 +101,7 @@ class FeatureFile(Entry):
     carried: list[Named] = []
     calendar: list[Named] = []
     attributes: list[Attribute] = []
+    questions: list[Question] = []
 
     @property
     def numbers(self) -> list[Measure | Ratio]:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from orchestration.rules.load import Rules
+from orchestration.rules.declared import Rules
 
 FOLDER = Path("models") / "marts" / "segments" / "generated"
 _COLUMNS = {

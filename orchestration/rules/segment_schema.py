@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import re
 from typing import Annotated, Any, Literal
@@ -37,6 +38,15 @@ class Caps(Entry):
         return self
 
 
+class EarlierSegment(Entry):
+    """Who was in a segment before the next version's ``effective_from``; the first version has none of its own."""
+
+    version: Positive
+    effective_from: dt.date | None = None
+    when: Any
+    exclude: list[Any] = Field(default_factory=list)
+
+
 class Segment(Entry):
     """One segment (人群): who is in it, what it is for, where it goes and who of it is left alone."""
 
@@ -62,6 +72,9 @@ class Segment(Entry):
     caps: Caps = Caps()
     when: Any
     exclude: list[Any] = Field(default_factory=list)
+    # As of tags: with earlier versions the newest one holds from this business day on; without, for all the past.
+    effective_from: dt.date | None = None
+    earlier: list[EarlierSegment] = Field(default_factory=list)
 
     @field_validator("variants")
     @classmethod

@@ -10,7 +10,7 @@ from orchestration.rules.source import Problems
 from orchestration.rules.steps import steps_of
 
 if TYPE_CHECKING:
-    from orchestration.rules.load import Placed
+    from orchestration.rules.declared import Placed
 
 
 def check_segments(
@@ -40,12 +40,13 @@ def check_segments(
                 f"the segment {segment.contract_before} beside it, for those who still read that contract",
                 None,
             )
-        steps = steps_of(segment, [other.entry for other in exclusions], exempt)
-        if len(steps) > MOST_STEPS:
-            problems.add(
-                each.source,
-                each.place,
-                each.what,
-                f"at most {MOST_STEPS} conditions and exclusions",
-                len(steps),
-            )
+        for version in (None, *segment.earlier):
+            steps = steps_of(segment, [other.entry for other in exclusions], exempt, version)
+            if len(steps) > MOST_STEPS:
+                problems.add(
+                    each.source,
+                    each.place,
+                    each.what,
+                    f"at most {MOST_STEPS} conditions and exclusions",
+                    len(steps),
+                )

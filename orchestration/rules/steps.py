@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.rules.conditions import leans_on, plain
-from orchestration.rules.segment_schema import Exclusion, Segment
+from orchestration.rules.segment_schema import EarlierSegment, Exclusion, Segment
 
 CONDITION, EXCLUDED = "condition", "excluded"
 
@@ -24,11 +24,17 @@ class Step:
     exclusion: str | None = None  # code of a global one
 
 
-def steps_of(segment: Segment, exclusions: Iterable[Exclusion], exempt: frozenset[str]) -> list[Step]:
-    """Return the steps of a checked segment; ``exempt`` segments know no global exclusions."""
-    when = plain(segment.when)
+def steps_of(
+    segment: Segment,
+    exclusions: Iterable[Exclusion],
+    exempt: frozenset[str],
+    version: EarlierSegment | None = None,
+) -> list[Step]:
+    """Return the steps of a checked segment, or of an earlier version; ``exempt`` ones know no global exclusions."""
+    asked = version or segment
+    when = plain(asked.when)
     steps = [Step(CONDITION, part) for part in when.get("all", [when])]
-    steps += [Step(EXCLUDED, {"not": plain(each)}) for each in segment.exclude]
+    steps += [Step(EXCLUDED, {"not": plain(each)}) for each in asked.exclude]
     if segment.code not in exempt:
         steps += [Step(EXCLUDED, {"not": plain(each.when)}, each.code) for each in exclusions]
     return steps

@@ -30,13 +30,19 @@ TWO_TIMES = {("marts", "tag_history")}
 class DbtHome:
     """One home with its lake and warehouse; ``run`` is one daily dbt run.
 
-    ``variables`` stand in for vars of dbt_project.yml.
+    ``variables`` stand in for vars of dbt_project.yml. ``project`` may be a copy of the dbt project, with other rules
+    say: the same home may be run by several projects, one after the other.
     """
 
     def __init__(
-        self, home: Path, zone: str = "Asia/Shanghai", variables: dict[str, Any] | None = None
+        self,
+        home: Path,
+        zone: str = "Asia/Shanghai",
+        variables: dict[str, Any] | None = None,
+        project: Path = DBT_PROJECT_DIR,
     ) -> None:
         self.home = home
+        self.project = project
         self.zone = zone
         self.variables = variables or {}
         self.lake = Lake(home / "lake")
@@ -77,7 +83,7 @@ class DbtHome:
         *,
         as_of: str = "",
         known_at: str = "",
-        project_dir: Path = DBT_PROJECT_DIR,
+        project_dir: Path | None = None,
     ):
         """Call dbt with arguments and return its result object; another project is parsed anew."""
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -90,13 +96,15 @@ class DbtHome:
             "SIYU_AS_OF": as_of,
             "SIYU_KNOWN_AT": known_at,
         }
+        project = project_dir or self.project
+        target = "target" if self.project == DBT_PROJECT_DIR else f"target_{self.project.name}"
         common = [
             "--project-dir",
-            str(project_dir),
+            str(project),
             "--profiles-dir",
-            str(project_dir),
+            str(project),
             "--target-path",
-            str(self.home / "target"),
+            str(self.home / target),
             "--log-path",
             str(self.home / "logs"),
             "--quiet",
@@ -105,7 +113,7 @@ class DbtHome:
         ]
         # Only meanwhile: other tests of this process read settings from the environment.
         with mock.patch.dict(os.environ, variables):
-            if project_dir != DBT_PROJECT_DIR:
+            if project != self.project:
                 try:
                     return dbtRunner().invoke(["--no-partial-parse", *arguments, *common])
                 finally:

@@ -25,6 +25,7 @@ DAY_ZERO = dt.date(2026, 1, 1)
 # Enough people, and few enough links between them, that a run leaves most of them untouched.
 PEOPLE = 14
 MAX_EVENT_DAY = 130
+OUR_TAG_GROUP = "Siyu_人群"
 # What may happen; the more often a kind stands here, the more often it does.
 KINDS = (
     *["order"] * 5,
@@ -32,6 +33,7 @@ KINDS = (
     *["store_order", "refund", "follow", "outgoing", "send"] * 2,
     *["coupon", "member", "store_member", "friend", "contact", "unionid", "unfollow", "leave_official"],
     *["join", "leave", "lines", "decision", "lead", "interaction", "live"],
+    *["staff_tag", "staff_tag", "tag_library", "contact_details", "message"],
 )
 
 
@@ -131,7 +133,11 @@ def histories(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS, fewest: int = 5) 
 
 
 def deliver(lake: Lake, step: Step, at: dt.datetime) -> dt.datetime:
-    """Admit a step's loads, one microsecond apart from ``at`` on; returns the next free instant."""
+    """Admit a step's loads, one microsecond apart from ``at`` on; returns the next free instant.
+
+    They come in the night after the step's day, or after ``at`` where that is later.
+    """
+    at = max(at, dt.datetime.combine(step.as_of, dt.time(18, 30), UTC))
     for stream_key, rows in step.loads:
         stream = STREAMS[stream_key]
         arrival = lake.arrive_rows(
@@ -150,6 +156,8 @@ class _World:
         self.contacts: dict[str, dict[str, Any]] = {}
         self.groups: dict[str, dict[str, dict[str, Any]]] = {}
         self.followers: dict[str, dict[str, Any]] = {}
+        self.library = {f"et{number}": {"group_name": "跟进", "name": f"标签{number}"} for number in range(3)}
+        self.library["et3"] = {"group_name": OUR_TAG_GROUP, "name": "沉睡"}
         self.scanned: set[str] = set()
 
     def hear(self, event: Happening) -> None:
@@ -170,6 +178,8 @@ class _World:
         if "followers" in self.scanned and self.followers:
             followers = [_record(openid, payload) for openid, payload in self.followers.items()]
             loads.append(("official_account/followers", followers))
+        if "library" in self.scanned:
+            loads.append(("wecom/corp_tags", [_record(key, value) for key, value in self.library.items()]))
         self.scanned = set()
         return loads
 
@@ -224,7 +234,10 @@ class _World:
                     **({"deduction_price": abs(event.size) * 7} if event.size % 5 == 0 else {}),
                 },
                 "pay_info": {} if event.size % 6 == 5 else {"pay_time": _seconds(event.day) + 60},
-                "ext_info": {"live_id": "live1"} if event.size % 3 == 0 else {},
+                "ext_info": {
+                    **({"live_id": "live1"} if event.size % 3 == 0 else {}),
+                    "customer_notes": "优惠券能用吗" if event.size % 4 == 1 else "",
+                },
                 "product_infos": [{"sku_id": "s1", "sku_cnt": 1, "real_price": abs(event.size) * 1000}],
             },
         }
@@ -246,6 +259,7 @@ class _World:
             "type": "REFUND",
             "product_info": {"sku_id": f"s{event.size % 2}", "count": 1},
             "refund_info": {"amount": abs(event.size) * 100},
+            "details": {"desc": "偏小" if event.size % 4 == 3 else ""},
             "create_time": _seconds(event.day),
         }
         if event.size % 4:
@@ -412,6 +426,45 @@ class _World:
                 "remark_mobiles": [],
             },
         }
+
+    def _staff_tag(self, event: Happening) -> None:
+        """Put on a relation, or taken off it; ours among them."""
+        tag = f"et{event.size % 4}"
+        for key, value in self.contacts.items():
+            if key.endswith(f"|wm{event.who}"):
+                self.scanned |= {"contacts", "library"} if event.twist % 4 else {"contacts"}
+                tags = {tag} ^ set(value["follow_info"].get("tag_id", []))
+                self.contacts[key] = {
+                    **value,
+                    "follow_info": {**value["follow_info"], "tag_id": sorted(tags)},
+                }
+
+    def _tag_library(self, event: Happening) -> None:
+        """A tag is named anew: by the name that a rule asks for, or by another."""
+        self.scanned.add("library")
+        name = "勿扰" if event.size % 2 else f"标签{event.twist}"
+        self.library[f"et{event.who % 3}"] = {"group_name": "跟进", "name": name}
+
+    def _contact_details(self, event: Happening) -> None:
+        """A customer read alone: personal tags come and go, one of them with a name that a rule asks for."""
+        names = [name for bit, name in enumerate(("勿扰", "爱问价", "要发票")) if event.size >> bit & 1]
+        tags: list[dict[str, Any]] = [{"type": 2, "group_name": "我的", "tag_name": name} for name in names]
+        if event.twist % 2:
+            tags += [{"type": 3, "tag_id": "st0", "group_name": "规则组", "tag_name": "老客"}]
+            tags += [{"type": 1, "tag_id": "et3", "group_name": OUR_TAG_GROUP, "tag_name": "沉睡"}]
+        payload = {
+            "external_contact": {"external_userid": f"wm{event.who}"},
+            "follow_user": [{"userid": f"staff{event.twist % 2}", "remark": "备注", "tags": tags}],
+        }
+        self._add("wecom/contact_details", _record(f"wm{event.who}", payload))
+
+    def _message(self, event: Happening) -> None:
+        """To the official account, from somebody who may not follow it yet."""
+        words = ("快递到哪了", "想退货", "尺码偏大", "在吗")[event.size % 4]
+        message = {"FromUserName": f"oOff{event.who}", "CreateTime": str(_seconds(event.day))}
+        kind: dict[str, Any] = {"MsgType": "event", "Event": "CLICK"} if event.twist % 5 == 0 else {}
+        payload = {"message": {"MsgType": "text", "Content": words, **message, **kind}}
+        self._add("official_account/events", _record(f"msg{event.who}-{event.day}-{event.size}", payload))
 
     def _unionid(self, event: Happening) -> None:
         """A unionid arrives late; now and then it is a wrong one, corrected by a later event."""

@@ -14,6 +14,8 @@ from tests.exactness.histories import Step, deliver, histories, one_of_everythin
 
 SHARDS = 7
 HISTORIES_PER_SHARD = int(os.environ.get("SIYU_TEST_HISTORIES", "3"))
+# The long suite: a thousand histories more, ten to a test.
+LONG_SHARDS = range(SHARDS, SHARDS + int(os.environ.get("SIYU_LONG_HISTORIES", "1000")) // 10)
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +24,16 @@ def dbt_home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
     return DbtHome(home)
 
 
-@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize(
+    "shard", [*range(SHARDS), *(pytest.param(shard, marks=pytest.mark.long) for shard in LONG_SHARDS)]
+)
 def test_incremental_runs__equal_one_rebuild(dbt_home: DbtHome, shard: int) -> None:
     checked = []
+    count = HISTORIES_PER_SHARD if shard < SHARDS else 10
 
     @seed(20261121 + shard)
     @settings(
-        max_examples=HISTORIES_PER_SHARD,
+        max_examples=count,
         deadline=None,
         database=None,
         phases=[Phase.generate],
@@ -43,14 +48,14 @@ def test_incremental_runs__equal_one_rebuild(dbt_home: DbtHome, shard: int) -> N
         checked.append(sum(len(rows) for step in steps for _, rows in step.loads))
 
     compare()
-    assert len(checked) == HISTORIES_PER_SHARD
+    assert len(checked) == count
     assert sum(checked) > 0
 
 
 def run_both_ways(dbt_home: DbtHome, steps: list[Step]) -> dict[str, int]:
     """Run a history day by day, then once from nothing; return the differing rows per table."""
     dbt_home.clear()
-    at = dt.datetime(2026, 6, 1, tzinfo=UTC)
+    at = dt.datetime(2026, 1, 1, tzinfo=UTC)
     for step in steps:
         at = deliver(dbt_home.lake, step, at)
         dbt_home.run(step.as_of.isoformat())
@@ -67,7 +72,7 @@ def test_histories__reach_every_fact(dbt_home: DbtHome) -> None:
     """An empty table equals an empty table: what histories never fill is never compared."""
     dbt_home.clear()
     step = one_of_everything(seed=20261122)
-    deliver(dbt_home.lake, step, dt.datetime(2026, 6, 1, tzinfo=UTC))
+    deliver(dbt_home.lake, step, dt.datetime(2026, 1, 1, tzinfo=UTC))
     dbt_home.run(step.as_of.isoformat())
     facts = [
         name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -14,7 +15,13 @@ from common.boosting import learn
 from common.clock import UTC
 from common.lake import Lake, LoadReport, load_id_of
 from common.scoring import FEATURES, habit_features
+from common.settings import DBT_PROJECT_DIR, Settings
 from common.streams import STREAMS
+from orchestration.project import public_tables
+from orchestration.publish import publish
+from orchestration.rules.load import load_rules
+from orchestration.verdict_chain import FILE, verdict_chain
+from orchestration.why_prediction import explain_prediction, is_prediction
 from tests.exactness.dbt_home import DbtHome, differing_rows
 from tests.exactness.histories import Step, deliver, histories, one_of_everything
 
@@ -161,6 +168,44 @@ def test_scores__are_those_of_the_scoring_day(home: DbtHome, boosters: dict[str,
     ]
     home.run((sunday + dt.timedelta(days=7)).isoformat())
     assert {row[5] for row in home.query(SCORES)} == {(sunday + dt.timedelta(days=7)).isoformat()}
+
+
+def test_why__says_the_version_and_what_it_saw(home: DbtHome) -> None:
+    """The inputs are computed anew from published facts: they are those of the view that was scored."""
+    home.clear()
+    step = one_of_everything(seed=6)
+    at = deliver(home.lake, step, START)
+    land(home.lake, versions({}, step.as_of, 1, "purchases", "order_value"), at)
+    home.run(step.as_of.isoformat())
+    settings_ = Settings(_env_file=None, home=home.home)
+    tables = public_tables(home.home / "target" / "manifest.json")
+    chain = verdict_chain(home.home / "target" / "compiled", tables, load_rules(DBT_PROJECT_DIR))
+    publish(settings_, tables, run_id="test", notes={FILE: chain.dumped()})
+    features = home.query("select to_json(f)::varchar from intermediate.int_run__prediction_features as f")
+    seen = {row["customer_id"]: row for row in (json.loads(text) for (text,) in features)}
+    scores = {(row[0], row[1]): row for row in home.query(SCORES)}
+    assert len(seen) >= 3
+    for customer, row in seen.items():
+        found = explain_prediction(settings_, customer, "probability_alive")
+        assert {**found.inputs, "scored_date": str(found.scored_date)} == {
+            name: value for name, value in row.items() if name != "customer_id"
+        }
+        assert (found.score, found.model_version) == (
+            scores[customer, "probability_alive"][2], f"purchases@{step.as_of}#1"
+        )  # fmt: skip
+    other = home.query(
+        "select min(customer_id) from marts.dim_customers where customer_id not in "
+        "(select customer_id from intermediate.int_run__prediction_features)"
+    )[0][0]
+    nobody = explain_prediction(settings_, other, "probability_alive")
+    assert (nobody.score, nobody.inputs) == (None, {})
+    assert explain_prediction(settings_, other, "churn_90d").model_version is None
+    assert not is_prediction(settings_, "lifecycle_stage")
+    assert home.query(
+        "select name_zh, made, model_version, customer_count from marts.tag_catalog "
+        "where tag_code = 'probability_alive'"
+    ) == [("仍在购买的概率", "prediction", f"purchases@{step.as_of}#1", len(seen))]
+    shutil.rmtree(settings_.published_dir)
 
 
 def test_home_without_a_model__scores_nobody(home: DbtHome) -> None:

@@ -21,7 +21,7 @@ REQUIRED_PUBLIC = {
     "customers", "customer_identities", "orders", "customer_tags", "tag_catalog", "tag_history", "member_tiers",
     "cohort_retention", "segments", "segment_members", "touches", "moments", "moment_interactions",
     "official_followers", "personal_contacts", "leads", "events", "customer_predictions", "prediction_models",
-    "prediction_catalog",
+    "prediction_catalog", "staff_tags", "customer_texts",
 }  # fmt: skip
 
 

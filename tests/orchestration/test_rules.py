@@ -98,12 +98,47 @@ def problems(project: Path) -> list[str]:
         ("{has_tag: mine, value: 否}", "one of the values 是 of the tag mine, got '否'"),
         ("{segment: nobody}", "one of the segments all_of_them, got 'nobody'"),
         ("order_count > 3", "a condition with one of feature"),
+        ("{staff_tag: 3}", "a text that is not empty, got 3"),
+        ("{any: [{staff_tag: 勿扰, group: ''}]}", "a text that is not empty, got ''"),
+        ("{staff_tag: 勿扰, value: 1}", "only group beside staff_tag, got 'value'"),
     ],
 )
 def test_wrong_condition__is_named_with_its_line(project: Path, when: str, said: str) -> None:
     (problem,) = problems(put(project, a_tag(when)))
     assert problem.startswith("dbt_project/rules/tags/buys.yml:9: tag mine: expected ")
     assert said in problem
+
+
+def test_staff_tag__is_counted_like_any_measure(project: Path) -> None:
+    """One measure per name and group, however often it is asked for; `siyu why` and funnels call it by its name."""
+    when = "{any: [{staff_tag: 勿扰}, {not: {staff_tag: 勿扰, group: 跟进}}, {staff_tag: 勿扰}]}"
+    rules = load_rules(put(project, a_tag(when)))
+    asked = [each for each in rules.features.measures if each.staff_tag]
+    assert [(each.staff_tag.name, each.staff_tag.group) for each in asked if each.staff_tag] == [
+        ("勿扰", None), ("勿扰", "跟进")
+    ]  # fmt: skip
+    first, second = asked
+    condition = {"op": ">=", "value": 1}
+    assert rules.tags[0].entry.cases[0].when == {
+        "any": [
+            {"feature": first.name, **condition},
+            {"not": {"feature": second.name, **condition}},
+            {"feature": first.name, **condition},
+        ]
+    }
+    names = compiled.rules_as_data(rules)["names"]
+    assert (names[first.name], names[second.name]) == ("员工标签「勿扰」", "员工标签「跟进/勿扰」")
+
+
+def test_questions__give_measures_and_each_code_once(project: Path) -> None:
+    features = project / "rules" / "features.yml"
+    put(project, a_tag("{feature: question_size_count, window: 30, op: '>=', value: 1}"))
+    assert load_rules(project)
+    text = features.read_text(encoding="utf-8")
+    features.write_text(text + "  - code: size\n    name_zh: 又\n    keywords: [码]\n", encoding="utf-8")
+    assert any("question size: expected each code once" in each for each in problems(project))
+    features.write_text(text + "  - code: colour\n    name_zh: 颜色\n    keywords: []\n", encoding="utf-8")
+    assert any("keywords to be at least one" in each for each in problems(project))
 
 
 def test_wrong_entries__are_all_said_at_once(project: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from common.settings import DBT_PROJECT_DIR
-from orchestration.rules.compiled import compile_rules, generated_path
+from orchestration.rules.compiled import compile_rules, generated_path, rules_as_data
 from orchestration.rules.conditions import plain
 from orchestration.rules.load import load_rules
 from orchestration.rules.segment_models import FOLDER, segment_models
@@ -124,6 +124,27 @@ def test_breaking_change__stands_beside_the_old_contract(project: Path) -> None:
     assert "contract_version: 1" in files["seg_mine.yml"]
     assert "contract_version: 2" in files["seg_mine_v2.yml"]
     assert "segment_model('mine_v2')" in files["seg_mine_v2.sql"]
+
+
+def test_version_from_a_day_on__has_its_own_steps(project: Path) -> None:
+    """Both versions pass the global exclusions; a day without an earlier version, or a wrong step of it, is said."""
+    day = "effective_from: 2026-12-01"
+    asked = "{feature: order_count, op: '>=', value: 9}"
+    earlier = f"\nearlier:\n  - {{version: 0, when: {BOUGHT}, exclude: [{asked}]}}"
+    outside = "- {code: out, name_zh: 出, description_zh: 定义。, when: {feature: refund_count, op: '>=', value: 9}}\n"
+    put(project, entry("a", more=day), exclusions=outside)
+    assert any("expected `earlier` versions beside effective_from" in each for each in problems(project))
+    put(project, entry("a", more=day + earlier), exclusions=outside)
+    assert any("version to be" in each for each in problems(project))
+    wrong = (day + earlier).replace("version: 0", "version: 1").replace("order_count", "no_count")
+    put(project, entry("a", more=wrong).replace("version: 1", "version: 2", 1), exclusions=outside)
+    assert len(problems(project)) >= 1
+    right = entry("a", more=(day + earlier).replace("version: 0", "version: 1"))
+    put(project, right.replace("version: 1", "version: 2", 1), exclusions=outside)
+    (segment,) = rules_as_data(load_rules(project))["segments"]
+    assert [step["kind"] for step in segment["steps"]] == ["condition", "excluded"]
+    assert [step["kind"] for step in segment["earlier"][0]["steps"]] == ["condition", "excluded", "excluded"]
+    assert len(segment["earlier"][0]["step_texts"]) == 3
 
 
 def test_global_exclusion__spares_whom_it_asks_about(project: Path) -> None:

@@ -5,32 +5,36 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import pytest
 
-from common.settings import Settings
 from orchestration.published_database import add_table_functions
-from orchestration.tag_page import page_path, write_tag_page
+from orchestration.tag_page import write_tag_page
 
 HOSTILE = "<script>alert('x')</script>"
 
 
 def test_tag_page__has_every_tag_escaped(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
-    folder = settings.published_dir / "current"
-    folder.mkdir(parents=True)
-    target = folder / "tag_catalog.parquet"
+    target = tmp_path / "tag_catalog.parquet"
     with duckdb.connect() as db:
         db.execute(
             "copy (select * from (values "
-            "('member', '会员', 'who', 'rule', 'dynamic', 'operations', 2, ?, 'city', null, 'a,b', '{}', 1234, 1, 1),"
-            " ('shill', '水军', 'risk', 'rule', 'static', 'data', 1, '定义', null, 'group', null, '{}', 0, 0, 0)) as t("
+            "('member', '会员', 'who', 'rule', 'dynamic', 'operations', 2, ?, 'city', null, 'a,b', '{}', 1234, 1, 1, "
+            "null, null),"
+            " ('shill', '水军', 'risk', 'rule', 'static', 'data', 1, '定义', null, 'group', null, '{}', 0, 0, 0, "
+            "null, null),"
+            " ('churn', '流失', 'stands', 'prediction', 'dynamic', 'data', 1, '概率', null, null, null, 'm', 5, 5, 10, "
+            "'churn-1', date '2026-05-10')) as t("
             "tag_code, name_zh, family, made, ageing, owner, rule_version, description_zh, parent_tag_code, "
-            "exclusive_group, derived_from, rule, customer_count, customer_count_clean, value_count)) "
+            "exclusive_group, derived_from, rule, customer_count, customer_count_clean, value_count, "
+            "model_version, scored_date)) "
             f"to '{target}' (format parquet)",
             [HOSTILE],
         )
-    assert write_tag_page(settings) == page_path(settings)
-    page = page_path(settings).read_text(encoding="utf-8")
-    assert "2 个标签" in page
+    page = write_tag_page(tmp_path).read_text(encoding="utf-8")
+    assert "3 个标签" in page
+    assert "预测, 动态, v1" in page
+    assert "churn-1" in page
+    assert "2026-05-10" in page
     assert "1,234" in page
     assert "<a href='#city'>city</a>" in page
     assert "规则, 动态, v2" in page
@@ -38,8 +42,9 @@ def test_tag_page__has_every_tag_escaped(tmp_path: Path) -> None:
     assert "&lt;script&gt;" in page
 
 
-def test_tag_page__waits_for_the_first_copy(tmp_path: Path) -> None:
-    assert write_tag_page(Settings(home=tmp_path)) is None
+def test_tag_page__needs_a_catalogue(tmp_path: Path) -> None:
+    with pytest.raises(duckdb.Error, match="tag_catalog"):
+        write_tag_page(tmp_path)
 
 
 def test_table_functions__answer_of_both_times(tmp_path: Path) -> None:

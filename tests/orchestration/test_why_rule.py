@@ -13,10 +13,12 @@ import duckdb
 import pytest
 
 from common.settings import DBT_PROJECT_DIR, PROJECT_ROOT, Settings
+from common.warehouse import connect
 from orchestration.project import public_tables
 from orchestration.publish import publish
 from orchestration.rules.load import load_rules
-from orchestration.verdict_chain import FILE, verdict_chain
+from orchestration.tag_cost import tag_costs
+from orchestration.verdict_chain import FILE, bare, verdict_chain
 from orchestration.why_identity import UnknownCustomerError
 from orchestration.why_rule import Explanation, UnknownRuleError, explain_rule
 from sandbox.generate.plan import Plan
@@ -151,14 +153,11 @@ def test_audience__counts_exactly(settings: Settings) -> None:
     audience.close()
 
 
-def test_report__shows_funnel_and_sizes_over_time(home: DbtHome, settings: Settings) -> None:
-    from orchestration.segment_report import PLOT, segment_metadata, sizes_over_time
+def test_report__shows_funnel_and_overlap(home: DbtHome, settings: Settings) -> None:
+    from orchestration.segment_report import segment_metadata
 
     metadata = segment_metadata(settings)
     sizes = dict(home.query("select segment_code, member_count from marts.segments"))
-    assert {
-        name.split("/")[1]: count for name, count in metadata.items() if name.startswith("segment_size/")
-    } == sizes
     funnel = {
         (row.data["segment_code"], row.data["step_no"]): row.data
         for row in metadata["segment_funnel"].records
@@ -168,10 +167,25 @@ def test_report__shows_funnel_and_sizes_over_time(home: DbtHome, settings: Setti
         "the last step keeps them"
     )
     assert funnel["high_value_silent", 1]["step_text_zh"] == "净消费额（近 365 天） ≥ 200000"
-    with duckdb.connect(str(settings.published_dir / "current" / "siyu.duckdb"), read_only=True) as db:
-        newest = {code: count for code, _, _, count in sizes_over_time(db)}
-    assert newest == {code: count for code, count in sizes.items() if code in newest}
-    assert "high_value_silent" in (settings.home / "reports" / PLOT).read_text(encoding="utf-8")
+    overlap = [row.data for row in metadata["segment_overlap"].records]
+    assert overlap
+    assert all(row["both_count"] <= sizes[row["segment_code"]] for row in overlap)
+
+
+def test_costs__are_of_every_tag(home: DbtHome) -> None:
+    (path,) = (home.home / "target").rglob("compiled/**/int_run__verdicts.sql")
+    codes = [each.entry.code for each in load_rules(DBT_PROJECT_DIR).tags]
+    with connect() as db:
+        db.execute(f"attach '{home.warehouse}' as warehouse (read_only)")
+        found = tag_costs(db, bare(path.read_text(encoding="utf-8")), codes)
+    assert {each.code for each in found} == set(codes)
+    assert all(each.milliseconds_per_million > 0 for each in found)
+    rows = dict(
+        home.query("select tag_code, count(*) from marts.tag_history where known_to is null group by 1")
+    )
+    assert {each.code: each.history_rows for each in found if each.history_rows} == rows
+    carried = dict(home.query("select tag_code, count(*) from marts.customer_tags group by 1"))
+    assert {each.code: each.customers for each in found if each.customers} == carried
 
 
 def test_unknown_names__are_refused_in_words(home: DbtHome, settings: Settings) -> None:
@@ -203,6 +217,8 @@ def test_command__shows_tree_and_rows(home: DbtHome, settings: Settings) -> None
     shown = siyu(customer, "--segment", "high_value_silent")
     assert "净消费额（近 365 天） ≥ 200000" in shown
     assert "Minimal witness" in shown
+    assert "Identity (身份)" in shown
+    assert "siyu why identity" in shown
     assert f"segment high_value_silent (高价值沉默), since {day}" in siyu(customer)
     rows = [
         json.loads(line) for line in siyu(customer, "--segment", "high_value_silent", "--json").splitlines()

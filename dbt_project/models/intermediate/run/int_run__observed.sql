@@ -132,6 +132,56 @@ with everything as (
         on group_versions.chat_id = members.chat_id and group_versions._load_id = members._load_id
     where members.member_type_code = 2 and group_versions.next_load_id is not null
     union all
+    -- A tag that staff put was there by the end of the day before the scan that showed it, and gone likewise.
+    select
+        'wecom_contact|' || record_key,
+        'external_userid:' || external_userid,
+        {{ day_before_load('_load_id') }},
+        _load_id,
+        'staff_tag'
+    from {{ ref('stg_wecom__contacts') }}
+    where tag_ids <> '[]'
+    union all
+    select
+        'wecom_contact|' || record_key,
+        'external_userid:' || external_userid,
+        {{ day_before_load('next_load_id') }},
+        _load_id,
+        'staff_tag'
+    from (
+        select
+            *,
+            lead(_load_id) over (partition by record_key order by _load_id) as next_load_id
+        from {{ ref('stg_wecom__contacts') }}
+    ) as contact_versions
+    where tag_ids <> '[]' and next_load_id is not null
+    union all
+    select
+        'wecom_contact_details|' || external_userid,
+        'external_userid:' || external_userid,
+        {{ day_before_load('_load_id') }},
+        _load_id,
+        'staff_tag'
+    from {{ ref('stg_wecom__relation_tags') }}
+    where userid is null
+    union all
+    select
+        'official_message|' || message_id,
+        {{ official_openid_key('openid') }},
+        {{ business_date('sent_at') }},
+        _load_id,
+        'text'
+    from {{ ref('stg_official_account__messages') }}
+    union all
+    select
+        'video_account|' || aftersale_id,
+        {{ shop_openid_key('openid') }},
+        {{ business_date('created_at') }},
+        _load_id,
+        'text'
+    from {{ ref('stg_video_account__aftersales') }}
+    where question_codes is not null
+    union all
     select
         'personal_contact|' || account_id || '|' || contact_id,
         {{ personal_contact_key('account_id', 'contact_id') }},

@@ -44,6 +44,14 @@ touched_identifiers as (
             {%- endfor %}
         )
 
+    -- Tags of the library that were named anew, on whomever they are.
+    union
+    select 'external_userid:' || contacts.external_userid
+    from {{ ref('stg_wecom__contacts') }} as contacts
+    cross join {{ json_items('contacts.tag_ids', '$') }}
+    inner join {{ ref('stg_wecom__corp_tags') }} as named on named.tag_id = {{ json_text('items.item', '$') }}
+    where {{ is_new_load('named._load_id') }} and contacts.tag_ids <> '[]'
+
     {%- set months = birthday_months_begun() %}
     {%- if months %}
     -- A birthday month began or ended meanwhile.

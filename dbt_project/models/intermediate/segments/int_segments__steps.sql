@@ -1,14 +1,23 @@
--- The steps of every segment in order: its conditions, then its exclusions.
+{%- set as_of_day = day_number_of_text(run_state().as_of) %}
+-- The steps of every version of every segment in order: its conditions, then its exclusions.
+{% set rows = [] -%}
 {% for segment in segment_definitions() -%}
-{%- set outer = loop -%}
-{% for step in segment_steps(segment) -%}
-{{ 'union all' if not (outer.first and loop.first) }}
+{%- set segment_no = loop.index -%}
+{%- for version in [segment] + segment.get('earlier', []) -%}
+{%- for step in segment_steps(version) -%}
+{%- do rows.append({'segment': segment, 'segment_no': segment_no, 'version': version, 'step': step, 'no': loop.index}) -%}
+{%- endfor -%}
+{%- endfor -%}
+{%- endfor -%}
+{% for row in rows -%}
+{{ 'union all' if not loop.first }}
 select
-    cast({{ outer.index }} as integer) as segment_no,
-    '{{ segment.code }}' as segment_code,
-    cast({{ loop.index }} as integer) as step_no,
-    '{{ standing_characters()[loop.index] }}' as step_character,
-    '{{ step.kind }}' as step_kind,
-    {{ sql_value(segment.step_texts[loop.index0] if 'step_texts' in segment else tojson(step.when), 'text', 'step') }} as step_text_zh
-{% endfor -%}
+    cast({{ row.segment_no }} as integer) as segment_no,
+    '{{ row.segment.code }}' as segment_code,
+    cast({{ row.version.version }} as integer) as rule_version,
+    {{ rule_version_on(row.segment, as_of_day) }} = {{ row.version.version }} as is_in_force,
+    cast({{ row.no }} as integer) as step_no,
+    '{{ standing_characters()[row.no] }}' as step_character,
+    '{{ row.step.kind }}' as step_kind,
+    {{ sql_value(row.version.step_texts[row.no - 1] if 'step_texts' in row.version else tojson(row.step.when), 'text', 'step') }} as step_text_zh
 {% endfor %}

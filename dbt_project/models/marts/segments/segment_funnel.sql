@@ -10,6 +10,7 @@ with places as (
         substr(standings.standing, steps.segment_no, 1) as failed_character
     from {{ ref('int_segments__steps') }} as steps
     cross join {{ ref('int_segments__standing_counts') }} as standings
+    where steps.is_in_force
 
 ),
 
@@ -41,3 +42,4 @@ select
     coalesce(kept.kept_count_clean, 0) as kept_count_clean
 from {{ ref('int_segments__steps') }} as steps
 left join kept on kept.segment_code = steps.segment_code and kept.step_no = steps.step_no
+where steps.is_in_force

@@ -16,5 +16,8 @@ select
     stays.rule_version
 from stays
 left join {{ ref('int_segments__steps') }} as steps
-    on steps.segment_code = stays.segment_code and steps.step_no = stays.exit_step
+    on
+        steps.segment_code = stays.segment_code
+        and steps.rule_version = stays.exit_rule_version
+        and steps.step_no = stays.exit_step
 where stays.failed_step = 0

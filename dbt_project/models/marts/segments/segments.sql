@@ -22,7 +22,7 @@ with definitions as (
         cast({{ segment.get('caps', {}).get(cap, 'null') }} as bigint) as {{ {'members': 'most_members', 'touches': 'most_touches', 'days': 'touch_window_days'}[cap] }},
         {%- endfor %}
         cast({{ segment.holdout_ratio }} as double) as holdout_ratio,
-        {{ segment.version }} as rule_version,
+        {{ rule_version_on(segment, day_number_of_text(run_state().as_of)) }} as rule_version,
         {{ sql_value(tojson(segment.when), 'text', 'rule') }} as rule
     {% endfor %}
 ),

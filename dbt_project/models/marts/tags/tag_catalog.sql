@@ -39,12 +39,85 @@ carried as (
     left join noise on noise.customer_id = tags.customer_id
     group by tags.tag_code
 
+),
+
+-- 员工手工标签: what staff call it is its definition.
+staff_tags as (
+
+    select
+        'staff/' || coalesce(tags.tag_group_name, '') || '/' || tags.tag_name as tag_code,
+        tags.tag_name,
+        tags.tag_group_name,
+        min(tags.tag_kind_code) as tag_kind_code,
+        cast(count(distinct case when tags.taken_date is null then tags.customer_id end) as bigint) as customer_count,
+        cast(count(distinct case when tags.taken_date is null and noise.customer_id is null then tags.customer_id end) as bigint)
+            as customer_count_clean
+    from {{ ref('fct_staff_tags') }} as tags
+    left join noise on noise.customer_id = tags.customer_id
+    group by tags.tag_name, tags.tag_group_name
+
+),
+
+-- 预测标签: their value is a score with its decile, or the category that is predicted.
+predicted as (
+
+    select
+        predictions.prediction_code,
+        {{ sum_fen('case when noise.customer_id is null then 1 else 0 end') }} as customer_count_clean,
+        cast(count(distinct coalesce(predictions.predicted_value, cast(predictions.decile as varchar))) as bigint) as value_count
+    from {{ ref('customer_predictions') }} as predictions
+    left join noise on noise.customer_id = predictions.customer_id
+    group by predictions.prediction_code
+
 )
 
 select
     definitions.*,
     coalesce(carried.customer_count, 0) as customer_count,
     coalesce(carried.customer_count_clean, 0) as customer_count_clean,
-    coalesce(carried.value_count, 0) as value_count
+    coalesce(carried.value_count, 0) as value_count,
+    cast(null as varchar) as model_version,
+    cast(null as date) as scored_date
 from definitions
 left join carried on carried.tag_code = definitions.tag_code
+union all
+select
+    tag_code,
+    tag_name,
+    'staff',
+    'fact',
+    'dynamic',
+    'staff',
+    1,
+    '员工在企业微信打的标签（' || coalesce(tag_group_name, '') || '）。',
+    cast(null as varchar),
+    cast(null as varchar),
+    cast(null as varchar),
+    'staff_tags: ' || tag_kind_code,
+    customer_count,
+    customer_count_clean,
+    cast(1 as bigint),
+    cast(null as varchar),
+    cast(null as date)
+from staff_tags
+union all
+select
+    catalog.prediction_code,
+    catalog.name_zh,
+    'stands',
+    'prediction',
+    'dynamic',
+    'data',
+    1,
+    catalog.description_zh,
+    cast(null as varchar),
+    cast(null as varchar),
+    cast(null as varchar),
+    catalog.model_code,
+    catalog.customer_count,
+    coalesce(predicted.customer_count_clean, 0),
+    coalesce(predicted.value_count, 0),
+    catalog.model_version,
+    catalog.scored_date
+from {{ ref('prediction_catalog') }} as catalog
+left join predicted on predicted.prediction_code = catalog.prediction_code

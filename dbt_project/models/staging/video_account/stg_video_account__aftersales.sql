@@ -16,6 +16,9 @@ select
     {{ json_text('payload', '$.status') }} as status_code,
     {{ json_text('payload', '$.type') }} as type_code,
 
+    -- strings
+    {{ question_codes(json_text('payload', '$.details.desc')) }} as question_codes,
+
     -- numerics
     {{ json_bigint('payload', '$.refund_info.amount') }} as refund_fen,
     {{ json_bigint('payload', '$.product_info.count') }} as sku_count,

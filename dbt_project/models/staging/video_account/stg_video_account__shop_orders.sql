@@ -13,6 +13,9 @@ select
     {{ json_text('payload', '$.present_giver_unionid') }} as giver_unionid,
     {{ json_text('payload', '$.order_detail.ext_info.live_id') }} as live_id,
 
+    -- strings
+    {{ question_codes(json_text('payload', '$.order_detail.ext_info.customer_notes')) }} as question_codes,
+
     -- codes
     {{ json_bigint('payload', '$.status') }} as status_code,
     {{ json_bigint('payload', '$.order_detail.ext_info.order_scene') }} as order_scene_code,

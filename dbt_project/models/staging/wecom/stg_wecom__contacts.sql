@@ -16,6 +16,7 @@ select
     {{ json_text('payload', '$.follow_info.state') }} as entrance_code,
     {{ json_text('payload', '$.follow_info.wechat_channels.nickname') }} as video_account_name,
     phone_hmacs,
+    {{ json_text('payload', '$.follow_info.tag_id') }} as tag_ids,
 
     -- codes
     {{ json_bigint('payload', '$.external_contact.type') }} as contact_type_code,
