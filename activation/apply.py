@@ -34,9 +34,13 @@ from activation.destinations import build
 from activation.diff import hash_rows
 from activation.drafts import Draft, drafting
 from activation.ledger import Ledger
+from activation.messages.base import MessageDestination
+from activation.messages.moment import present
+from activation.messages.sending import send_messages
+from activation.plan_status import final_status
 from activation.plans import get_plan
 from activation.policy import Policy, load_policy
-from activation.reconcile import final_status, settle
+from activation.reconcile import settle
 from common.clock import utc_now
 from common.settings import Settings
 from common.warehouse import connect
@@ -87,18 +91,23 @@ def _apply_live(
     with ledger.reading() as db:
         plan = store.load_plan(db, plan_id)
     with ledger.exclusive(plan.segment_code, plan.destination):
-        settled = settle(ledger, destination, plan.segment_code)
+        settled = settle(settings, ledger, destination, plan.segment_code)
         with _checked(settings, ledger, plan_id, destination, policy) as (plan, draft):
             if plan.status == PlanStatus.NEEDS_APPROVAL:
                 raise PlanNotApprovedError(
                     f"plan {plan_id} needs approval ({plan.reason}); siyu approve {plan_id}"
                 )
+            if draft.ration is not None:
+                draft.ration.refuse_quiet()
             order = Order(draft.segment, plan.as_of, draft.members, plan_id)
             if draft.diff.rows:
                 destination.prepare(order, draft.diff.counts)
             _claim(ledger, plan)
             run_id = _start(ledger, plan, "live")
-            reason = _send(ledger, plan, order, draft, destination)
+            if isinstance(destination, MessageDestination):
+                reason = _send_messages(settings, ledger, plan, draft, destination)
+            else:
+                reason = _send(ledger, plan, order, draft, destination)
         with ledger.writing() as db:
             outcomes, refusals = store.outcomes_of(db, plan_id), store.refusals_of(db, plan_id)
             status = final_status(plan, outcomes)
@@ -193,15 +202,32 @@ def _send(ledger: Ledger, plan: Plan, order: Order, draft: Draft, destination: D
     return None
 
 
+def _send_messages(
+    settings: Settings, ledger: Ledger, plan: Plan, draft: Draft, destination: MessageDestination
+) -> str | None:
+    ration = draft.ration
+    assert ration is not None
+    try:
+        return send_messages(
+            ledger, plan, draft.rows.chunks, destination, lambda: replace(ration, now=present(settings))
+        )
+    except sa.exc.IntegrityError:
+        raise _taken(plan) from None
+
+
+def _taken(plan: Plan) -> ActivationError:
+    return ActivationError(
+        f"plan {plan.plan_id}: another run intends to send some of the same rows; these were not sent, "
+        "plan again when it has ended"
+    )
+
+
 def _intend(ledger: Ledger, plan: Plan, changes: list[Change]) -> None:
     try:
         with ledger.writing() as db:
             store.write_intents(db, plan, changes)
     except sa.exc.IntegrityError:
-        raise ActivationError(
-            f"plan {plan.plan_id}: another run intends to send some of the same rows; these were not sent, "
-            "plan again when it has ended"
-        ) from None
+        raise _taken(plan) from None
 
 
 def _keep(ledger: Ledger, plan: Plan, waiting: list[tuple[Change, Receipt]]) -> None:
