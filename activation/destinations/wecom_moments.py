@@ -126,6 +126,10 @@ class WecomMoments(MessageDestination):
         if not reference.startswith(_JOB):
             self.client.post(f"{_BASE}cancel_moment_task", {"moment_id": reference}, safe=True)
 
+    def names_message(self, reference: str) -> bool:
+        """Whether the moment of the job is known."""
+        return not reference.startswith(_JOB)
+
     def _of_job(self, job_id: str, rows: Sequence[Sent]) -> Iterator[Receipt]:
         """Exchange the job for its moment; a job older than a day is known by the mark."""
         try:

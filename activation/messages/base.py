@@ -123,6 +123,10 @@ class MessageDestination(ABC):
     def cancel(self, reference: str) -> None:  # noqa: B027 - where nothing waits, nothing is taken back
         """Take back what was not sent yet; raises the client's errors."""
 
+    def names_message(self, reference: str) -> bool:
+        """Whether a reference is the message's own, so that another one of the same mark is a second message."""
+        return True
+
     # -- the same for all ------------------------------------------------------------------------
 
     def words_of(self, change: Change) -> Words:

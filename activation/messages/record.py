@@ -153,11 +153,17 @@ def touched_since(db: sa.Connection, destination: str, since: dt.datetime) -> li
     return [(code, key) for code, key in db.execute(query).tuples()]
 
 
-def references(db: sa.Connection, destination: str, since: dt.datetime) -> dict[str, str | None]:
+def references(
+    db: sa.Connection, destination: str, segment_code: str, since: dt.datetime
+) -> dict[str, str | None]:
     """Return by batch id what the platform calls each call since; None where that is not known."""
     query = (
         sa.select(touches.c.batch_id, sa.func.max(touches.c.reference))
-        .where(touches.c.destination == destination, touches.c.intended_at >= since)
+        .where(
+            touches.c.destination == destination,
+            touches.c.segment_code == segment_code,
+            touches.c.intended_at >= since,
+        )
         .group_by(touches.c.batch_id)
     )
     return {batch: reference for batch, reference in db.execute(query).tuples()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from activation import store
 from activation.contracts import NOT_CONFIRMED, Outcome, Plan, PlanStatus, Receipt
@@ -39,20 +40,17 @@ def settle_messages(
     with ledger.reading() as db:
         plans = store.plans_of(db, segment_code, destination.name, _UNFINISHED)
         rows = record.unfinished(db, segment_code, destination.name, destination.key_columns)
-        known = record.references(db, destination.name, now - _FORGOTTEN_AFTER)
-    if rows:
-        died = [each for each in rows if each.outcome == Outcome.PENDING]
-        keeper.keep(died, Outcome.IN_DOUBT, "recovery")
-        doubtful = [each for each in rows if each.outcome != Outcome.WAITING]
-        if destination.can_look_up:
-            _look_up(keeper, doubtful, [each for each in rows if each.outcome == Outcome.WAITING], known)
-        else:
-            limit = dt.timedelta(days=destination.policy.messages.unknown_after_days)
-            old = [each for each in doubtful if now - each.intended_at >= limit]
-            keeper.keep(old, Outcome.UNKNOWN, "given_up", message="no platform can tell; taken for sent")
+    keeper.keep([each for each in rows if each.outcome == Outcome.PENDING], Outcome.IN_DOUBT, "recovery")
+    _ask_results(keeper, [each for each in rows if each.outcome == Outcome.WAITING])
+    doubtful = [each for each in rows if each.outcome != Outcome.WAITING]
+    if destination.can_look_up:
         with ledger.reading() as db:
-            rows = record.unfinished(db, segment_code, destination.name, destination.key_columns)
-        _ask_results(keeper, [each for each in rows if each.outcome == Outcome.WAITING])
+            known = record.references(db, destination.name, segment_code, now - _FORGOTTEN_AFTER)
+        _look_up(keeper, doubtful, known)
+    else:
+        limit = dt.timedelta(days=destination.policy.messages.unknown_after_days)
+        old = [each for each in doubtful if now - each.intended_at >= limit]
+        keeper.keep(old, Outcome.UNKNOWN, "given_up", message="no platform can tell; taken for sent")
     with ledger.writing() as db:
         for plan in plans:
             status = final_status(plan, store.outcomes_of(db, plan.plan_id))
@@ -101,39 +99,36 @@ class _Keeper:
             self.total.update(str(receipt.outcome) for _, receipt in pairs)
 
 
-def _look_up(
-    keeper: _Keeper, doubtful: list[Sent], waiting: list[Sent], known: dict[str, str | None]
-) -> None:
-    """Find the calls in doubt, and second tasks of calls that are known."""
-    recent = [each for each in waiting if keeper.now - each.intended_at < _FORGOTTEN_AFTER]
-    asked = [each for each in (*doubtful, *recent)]
-    if not asked:
+def _look_up(keeper: _Keeper, doubtful: list[Sent], known: dict[str, str | None]) -> None:
+    """Find the calls in doubt, and second tasks of calls whose task is known, or that were found never made."""
+    if not doubtful and not known:
         return
     batches = _batches(doubtful)
-    taken = {reference for reference in known.values() if reference}
-    since = min(each.intended_at for each in asked) - _CLOCKS_DIFFER
+    oldest = min((each.intended_at for each in doubtful), default=keeper.now)
     found = keeper.destination.find(
         [Batch(key, tuple(each.change for each in rows)) for key, rows in batches.items()],
-        since,
+        min(oldest, keeper.now - _FORGOTTEN_AFTER) - _CLOCKS_DIFFER,
         keeper.now + _CLOCKS_DIFFER,
-        taken,
+        {reference for reference in known.values() if reference},
     )
-    patience = dt.timedelta(minutes=keeper.destination.policy.messages.doubt_minutes)
     for key, rows in batches.items():
-        if found.get(key):
-            first, *_ = found[key]
-            keeper.keep(rows, Outcome.WAITING, "read_back", reference=first, message="read back: it was made")
-        elif key in found:
-            continue
-        elif keeper.now - rows[0].intended_at >= patience:
-            keeper.keep(
-                rows, Outcome.NOT_SENT, "read_back", code_class="retry_later", message="read back: never made"
-            )
+        _believe(keeper, rows, found.get(key))
     for key, references in found.items():
-        if key in batches:
-            _take_back(keeper, references[1:])
-        elif key in known:
-            _take_back(keeper, [each for each in references if each != known[key]])
+        mine = references[0] if key in batches and references else known.get(key)
+        if (key in batches or key in known) and (mine is None or keeper.destination.names_message(mine)):
+            _take_back(keeper, [each for each in references if each != mine])
+
+
+def _believe(keeper: _Keeper, rows: list[Sent], references: list[str] | None) -> None:
+    """Take a call for made when it is there, and for never made when it is not there after long enough."""
+    patience = dt.timedelta(minutes=keeper.destination.policy.messages.doubt_minutes)
+    if references:
+        told = "read back: it was made"
+        keeper.keep(rows, Outcome.WAITING, "read_back", reference=references[0], message=told)
+        _ask_results(keeper, [replace(each, reference=references[0]) for each in rows])
+    elif references is None and keeper.now - rows[0].intended_at >= patience:
+        told = "read back: never made"
+        keeper.keep(rows, Outcome.NOT_SENT, "read_back", code_class="retry_later", message=told)
 
 
 def _take_back(keeper: _Keeper, references: list[str]) -> None:
