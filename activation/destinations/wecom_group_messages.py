@@ -13,7 +13,10 @@ from activation.messages.wecom_tasks import WecomTasks
 
 
 class WecomGroupMessages(WecomTasks):
-    """The destination ``wecom_group_messages``; a row is a group, and stands where customers stand elsewhere."""
+    """The destination ``wecom_group_messages``; a row is a group, and stands where customers stand elsewhere.
+
+    Of the month's allowance the groups with most members of the segment get theirs first.
+    """
 
     name = "wecom_group_messages"
     chat_type = "group"
@@ -22,7 +25,7 @@ class WecomGroupMessages(WecomTasks):
     to_groups = True
     receivers = (
         "select segment_code, chat_id as customer_id, chat_id as receiver_id, owner_userid as sender, "
-        "chat_id as receiver, cast(null as timestamp) as added_at, value_fen "
+        "chat_id as receiver, cast(null as timestamp) as added_at, member_count as value_fen "
         "from activation.act_wecom__group_receivers"
     )
 

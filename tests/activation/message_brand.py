@@ -198,7 +198,7 @@ create table activation.act_wecom__receivers (segment_code varchar, customer_id 
 create table activation.act_wecom__segment_tags (segment_code varchar, tag_group_name varchar, tag_name varchar,
     customer_id varchar, userid varchar, external_userid varchar);
 create table activation.act_wecom__group_receivers (segment_code varchar, chat_id varchar, owner_userid varchar,
-    value_fen bigint);
+    member_count bigint);
 create table activation.act_official__receivers (segment_code varchar, customer_id varchar, app varchar,
     openid varchar, added_at timestamp, value_fen bigint);
 """
