@@ -107,7 +107,9 @@ class MessageBrand:
         whole["messages"] |= policy
         whole["wecom_tags"]["calls_per_minute"] = 10_000
         for name, value in (("journeys", journeys), ("content", content or CONTENT), ("policy", whole)):
-            (self.folder / f"{name}.yml").write_text(yaml.safe_dump(value, allow_unicode=True, sort_keys=False))
+            (self.folder / f"{name}.yml").write_text(
+                yaml.safe_dump(value, allow_unicode=True, sort_keys=False)
+            )
 
     def build(self) -> None:
         """Write the warehouse anew."""
@@ -123,7 +125,9 @@ class MessageBrand:
         known: set[tuple[str, str]] = set()
         for code, members in self.members.items():
             caps = self.caps.get(code, (None, None, None))
-            rows.setdefault("marts.segments", []).append((code, code, self.destinations, GROUP, TAG, 1, *caps))
+            rows.setdefault("marts.segments", []).append(
+                (code, code, self.destinations, GROUP, f"{TAG} {code}", 1, *caps)
+            )
             for each in members:
                 external = each.customer_id.removeprefix("c-")
                 treated = not each.is_holdout
@@ -138,7 +142,7 @@ class MessageBrand:
                         (code, each.customer_id, relation.userid, external, added, each.value_fen)
                     )
                     rows.setdefault("activation.act_wecom__segment_tags", []).append(
-                        (code, GROUP, TAG, each.customer_id, relation.userid, external)
+                        (code, GROUP, f"{TAG} {code}", each.customer_id, relation.userid, external)
                     )
                 if treated and external in openids:
                     rows.setdefault("activation.act_official__receivers", []).append(
@@ -146,9 +150,15 @@ class MessageBrand:
                     )
             ids = {each.customer_id.removeprefix("c-"): each for each in members}
             for chat in self.desk.view.groups.values():
-                inside = [ids[m.person.external_userid] for m in chat.members if m.person and m.person.external_userid in ids]
+                inside = [
+                    ids[m.person.external_userid]
+                    for m in chat.members
+                    if m.person and m.person.external_userid in ids
+                ]
                 if any(not each.is_holdout for each in inside):
-                    rows.setdefault("activation.act_wecom__group_receivers", []).append((code, chat.chat_id, chat.owner, 0))
+                    rows.setdefault("activation.act_wecom__group_receivers", []).append(
+                        (code, chat.chat_id, chat.owner, 0)
+                    )
                 rows.setdefault("marts.fct_group_memberships", []).extend(
                     (chat.chat_id, each.customer_id, True) for each in inside
                 )
@@ -239,4 +249,13 @@ def strike(base_url: str, *names: str, **numbers: Any) -> None:
     httpx.post(f"{base_url}/sandbox/faults", json={"names": list(names), **numbers}, trust_env=False)
 
 
-__all__ = ["FaultPlan", "Member", "MessageBrand", "journey", "sandbox_served", "settings_for", "small_world", "strike"]
+__all__ = [
+    "FaultPlan",
+    "Member",
+    "MessageBrand",
+    "journey",
+    "sandbox_served",
+    "settings_for",
+    "small_world",
+    "strike",
+]

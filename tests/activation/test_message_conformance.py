@@ -114,7 +114,9 @@ def test_faults_double_nothing_and_lose_nothing(place, seed, capsys):
     through_faults(place, seed)
     states = assert_receipts_tell_the_truth(place)
     with capsys.disabled():
-        print(f"\n  {place.name} seed {seed}: receipts {dict(states)}, arrived {place.arrived().total()}, none twice")
+        print(
+            f"\n  {place.name} seed {seed}: receipts {dict(states)}, arrived {place.arrived().total()}, none twice"
+        )
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

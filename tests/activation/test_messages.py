@@ -40,7 +40,9 @@ def test_who_confirms_sends_and_who_does_not_is_taken_back(message_brand):
     assert told["sent"] + told["refused"] == 40
     rows = {row["row_key"]: row for row in log.sync_log(message_brand.settings).to_pylist()}
     assert {row["code_class"] for row in rows.values() if row["outcome"] == "refused"} <= {"not_confirmed"}
-    sent_at = {row["receiver"]: row["sent_at"] for row in log.contact_ledger(message_brand.settings).to_pylist()}
+    sent_at = {
+        row["receiver"]: row["sent_at"] for row in log.contact_ledger(message_brand.settings).to_pylist()
+    }
     for receiver, _, at, _ in message_brand.arrived():
         assert sent_at[receiver] == dt.datetime.fromtimestamp(at, dt.UTC)
     message_brand.build()
