@@ -97,8 +97,6 @@ def _apply_live(
                 raise PlanNotApprovedError(
                     f"plan {plan_id} needs approval ({plan.reason}); siyu approve {plan_id}"
                 )
-            if draft.ration is not None:
-                draft.ration.refuse_quiet()
             order = Order(draft.segment, plan.as_of, draft.members, plan_id)
             if draft.diff.rows:
                 destination.prepare(order, draft.diff.counts)
@@ -144,6 +142,8 @@ def _checked(
         _close(ledger, plan, PlanStatus.EXPIRED)
         raise PlanExpiredError(f"plan {plan_id} expired at {plan.expires_at.isoformat()}; plan again")
     with drafting(settings, ledger, plan.segment_code, destination, policy) as draft:
+        if plan.rows and draft.ration is not None:
+            draft.ration.refuse_quiet()  # not drift: the plan is as good as before when they are over
         if draft.diff.content_hash != plan.plan_hash:
             _close(ledger, plan, PlanStatus.SUPERSEDED)
             raise PlanDriftError(

@@ -190,7 +190,8 @@ def state(settings: Settings) -> pa.Table:
 def contact_ledger(settings: Settings) -> pa.Table:
     """Return one row per message that was ever tried, of one customer (or group); oldest intent first.
 
-    ``state`` is as ``outcome`` of ``sync_log``, and ``waiting`` while staff have not pressed send: only ``sent`` arrived.
+    ``state`` is as ``outcome`` of ``sync_log``, and ``waiting`` while staff have not pressed send: only that
+    which is ``sent`` arrived.
     ``intended_at`` is when we were about to ask, ``asked_at`` when the answer came, ``sent_at`` when the platform says
     that it was delivered; UTC, NULL while not known.
     """

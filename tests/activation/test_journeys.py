@@ -36,25 +36,37 @@ def test_the_shipped_files_are_in_order_and_send_nothing():
     assert {each.mode for each in sop.journeys.values()} == {"rehearse"}
 
 
+HEAD = "- code: a\n  name_zh: 甲\n"
+JOURNEY = "- code: j\n  name_zh: 甲\n  owner: o\n  segment: s\n  destination: {}\n  steps:\n    - {}\n"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("content", "- code: a\n  name_zh: 甲\n  scene: nowhere\n  text: 好\n", r"content\.yml:3: scene: "),
-        ("content", "- code: a\n  name_zh: 甲\n  scene: warmth\n", r"content\.yml:1: .*at least one"),
-        ("content", "- code: a\n  name_zh: 甲\n  scene: warmth\n  text: 好\n  colour: red\n", r"content\.yml:5: colour"),
-        ("content", "- code: offer\n  name_zh: 甲\n  scene: warmth\n  text: 好\n" * 2, r"content\.yml:5: .*offer.* again"),
-        ("journeys", "- code: j\n  name_zh: 甲\n  owner: o\n  segment: s\n  destination: fax\n  steps: []\n", r"journeys\.yml:5: destination"),
-        ("journeys", "- code: j\n  name_zh: 甲\n  owner: o\n  segment: s\n  destination: wecom_messages\n  steps:\n"
-            "    - {day: 1, content: offer}\n    - {day: 1, weekly: friday, content: offer}\n", r"journeys\.yml:8: .*exactly one of"),
-        ("journeys", "- code: j\n  name_zh: 甲\n  owner: o\n  segment: s\n  destination: wecom_messages\n  steps:\n"
-            "    - {day: 1, content: nothing}\n", r"journeys\.yml:1: j: expected content of content\.yml, got 'nothing'"),
-        ("journeys", "- code: j\n  name_zh: 甲\n  owner: o\n  segment: s\n  destination: wecom_group_messages\n  steps:\n"
-            "    - {weekly: friday, content: hello}\n", r"expected a link or mini-program"),
-        ("journeys", "- code: j\n  name_zh: 甲\n  owner: o\n  segment: s\n  destination: wecom_moments\n  steps:\n"
-            "    - {day: 1, content: offer}\n", r"go to many"),
+        ("content", HEAD + "  scene: nowhere\n  text: 好\n", r"content\.yml:3: scene: "),
+        ("content", HEAD + "  scene: warmth\n", r"content\.yml:1: .*at least one"),
+        ("content", HEAD + "  scene: warmth\n  text: 好\n  colour: red\n", r"content\.yml:5: colour"),
+        ("content", (HEAD + "  scene: warmth\n  text: 好\n") * 2, r"content\.yml:5: .*'a' again"),
+        ("journeys", JOURNEY.format("fax", "{day: 1, content: offer}"), r"journeys\.yml:5: destination"),
+        (
+            "journeys",
+            JOURNEY.format("wecom_messages", "{day: 1, weekly: friday, content: offer}"),
+            r"journeys\.yml:7: .*exactly one of",
+        ),
+        (
+            "journeys",
+            JOURNEY.format("wecom_messages", "{day: 1, content: nothing}"),
+            r"journeys\.yml:1: j: expected content of content\.yml, got 'nothing'",
+        ),
+        (
+            "journeys",
+            JOURNEY.format("wecom_group_messages", "{weekly: friday, content: hello}"),
+            "expected a link or mini-program",
+        ),
+        ("journeys", JOURNEY.format("wecom_moments", "{day: 1, content: offer}"), "go to many"),
         ("journeys", "code: j\n", r"journeys\.yml:1: expected a list"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_told_with_file_and_line(message_brand, name, text, told):
     message_brand.write_rules([])
     (message_brand.folder / f"{name}.yml").write_text(text)
