@@ -122,6 +122,8 @@ class Sop:
 
     journeys: dict[str, Journey]
     content: dict[str, Content]
+    places: dict[str, str]
+    """File, line and code of each journey, for what others find wrong with it."""
 
     def of(self, destinations: frozenset[str]) -> list[Journey]:
         """Return the journeys that go to one of these destinations, by priority."""
@@ -146,7 +148,8 @@ def load_sop(journeys_path: Path | None = None, content_path: Path | None = None
                     journeys.complain(journey.code, fault)
     journeys.wrong = [*content.wrong, *journeys.wrong]
     journeys.refuse_wrong()
-    return Sop(journeys.by_code, content.by_code)
+    places = {code: f"{journeys.name}:{line}: {code}" for code, line in journeys.lines.items()}
+    return Sop(journeys.by_code, content.by_code, places)
 
 
 def _unfit(journey: Journey, content: Content) -> Iterator[str]:

@@ -182,11 +182,11 @@ class MessageBrand:
         return replace(report, settled=report.settled + planned.settled.get(destination, Counter()))
 
     def until_settled(self, destination: str, segment: str = SEGMENT, days: int = 6) -> None:
-        """Let days pass, with a look at the platform every few hours; nothing new falls due."""
+        """Let days pass, with a look at the platform twice a day; nothing new falls due."""
         from activation.reconcile import reconcile
 
-        for _ in range(days * 4):
-            self.later(hours=6)
+        for _ in range(days * 2):
+            self.later(hours=12)
             reconcile(self.settings, segment, destination)
 
     def arrived(self, kind: str = "single") -> list[tuple[str, str, int, str]]:
