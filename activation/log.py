@@ -10,7 +10,9 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from activation.contracts import ENDED_CLASSES, Outcome
+from activation.destinations import MESSAGE_NAMES
 from activation.ledger import Ledger
+from activation.messages.held import held_messages
 from activation.messages.record import contact_rows
 from activation.tables import deliveries, destination_state, plans, refusals, runs
 from common.settings import Settings
@@ -207,6 +209,7 @@ def public_tables(settings: Settings) -> dict[str, pa.Table]:
         "sync_runs": sync_runs(settings),
         "destination_state": state(settings),
         "contact_ledger": contact_ledger(settings),
+        "held_messages": held_messages(settings, MESSAGE_NAMES),
     }
 
 

@@ -167,6 +167,10 @@ def test_the_allowance_goes_to_the_most_valuable(message_brand):
     assert set(reached(message_brand)) == set(customers[-4:])
     held = plans.sample(message_brand.settings, report.plan.plan_id, limit=20, held=True)
     assert {(each.customer_id, each.reason) for each in held} == {(c, "allowance") for c in customers[:-4]}
+    told = log.public_tables(message_brand.settings)["held_messages"].to_pylist()
+    assert {(row["customer_id"], row["reason"], row["touch_code"]) for row in told} == {
+        (each, "allowance", "welcome.d1") for each in customers[:-4]
+    }
     again = message_brand.sync("wecom_messages").plan
     assert (again.rows, again.held) == (0, {"allowance": 6, "waiting_for_staff": 4})
 
