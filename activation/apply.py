@@ -37,6 +37,7 @@ from activation.ledger import Ledger
 from activation.messages.base import MessageDestination
 from activation.messages.moment import present
 from activation.messages.sending import send_messages
+from activation.messages.settling import settle_messages
 from activation.plan_status import final_status
 from activation.plans import get_plan
 from activation.policy import Policy, load_policy
@@ -215,7 +216,7 @@ def _send_messages(
         raise _taken(plan) from None
     # At once, before staff press send: a task that a proxy doubled is taken back, one in doubt is found.
     with suppress(ActivationError):
-        settle(settings, ledger, destination, plan.segment_code)
+        settle_messages(ledger, destination, plan.segment_code, present(settings), with_results=False)
     return reason
 
 

@@ -27,11 +27,17 @@ _FORGOTTEN_AFTER = dt.timedelta(days=3)
 
 
 def settle_messages(
-    ledger: Ledger, destination: MessageDestination, segment_code: str, now: dt.datetime
+    ledger: Ledger,
+    destination: MessageDestination,
+    segment_code: str,
+    now: dt.datetime,
+    *,
+    with_results: bool = True,
 ) -> Counter[str]:
     """Settle what can be settled at one destination of one segment; return how many rows got which outcome.
 
     The caller is the only sender: what is still being sent has died. Reads, and takes tasks back; sends nothing.
+    Without ``with_results`` tasks that staff have are not asked about.
 
     Raises:
         ActivationError: the destination could not be read; the rows stay as they are.
@@ -41,7 +47,8 @@ def settle_messages(
         plans = store.plans_of(db, segment_code, destination.name, _UNFINISHED)
         rows = record.unfinished(db, segment_code, destination.name, destination.key_columns)
     keeper.keep([each for each in rows if each.outcome == Outcome.PENDING], Outcome.IN_DOUBT, "recovery")
-    _ask_results(keeper, [each for each in rows if each.outcome == Outcome.WAITING])
+    if with_results:
+        _ask_results(keeper, [each for each in rows if each.outcome == Outcome.WAITING])
     doubtful = [each for each in rows if each.outcome != Outcome.WAITING]
     if destination.can_look_up:
         with ledger.reading() as db:
@@ -54,7 +61,8 @@ def settle_messages(
     with ledger.writing() as db:
         for plan in plans:
             status = final_status(plan, store.outcomes_of(db, plan.plan_id))
-            store.set_status(db, plan.plan_id, status, finished_at=now)
+            if status != plan.status:
+                store.set_status(db, plan.plan_id, status, finished_at=now)
     return keeper.total
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import uvicorn
 import yaml
 
@@ -165,8 +166,9 @@ class MessageBrand:
         rows["marts.bridge_customer_identities"] = sorted(known)
         for table, found in rows.items():
             if found:
-                marks = ", ".join("?" for _ in found[0])
-                db.executemany(f"insert into {table} values ({marks})", found)
+                columns = [pa.array(values) for values in zip(*found, strict=True)]
+                db.register("rows", pa.table(columns, names=[f"c{n}" for n, _ in enumerate(columns)]))
+                db.execute(f"insert into {table} select * from rows")
 
     def plan(self, destination: str, segment: str = SEGMENT, mode: str = "live") -> Planned:
         settings = self.settings.model_copy(update={"activation_mode": mode})
