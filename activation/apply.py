@@ -7,7 +7,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,9 +34,14 @@ from activation.destinations import build
 from activation.diff import hash_rows
 from activation.drafts import Draft, drafting
 from activation.ledger import Ledger
+from activation.messages.base import MessageDestination
+from activation.messages.moment import present
+from activation.messages.sending import send_messages
+from activation.messages.settling import settle_messages
+from activation.plan_status import final_status
 from activation.plans import get_plan
 from activation.policy import Policy, load_policy
-from activation.reconcile import final_status, settle
+from activation.reconcile import settle
 from common.clock import utc_now
 from common.settings import Settings
 from common.warehouse import connect
@@ -87,7 +92,7 @@ def _apply_live(
     with ledger.reading() as db:
         plan = store.load_plan(db, plan_id)
     with ledger.exclusive(plan.segment_code, plan.destination):
-        settled = settle(ledger, destination, plan.segment_code)
+        settled = settle(settings, ledger, destination, plan.segment_code)
         with _checked(settings, ledger, plan_id, destination, policy) as (plan, draft):
             if plan.status == PlanStatus.NEEDS_APPROVAL:
                 raise PlanNotApprovedError(
@@ -98,7 +103,10 @@ def _apply_live(
                 destination.prepare(order, draft.diff.counts)
             _claim(ledger, plan)
             run_id = _start(ledger, plan, "live")
-            reason = _send(ledger, plan, order, draft, destination)
+            if isinstance(destination, MessageDestination):
+                reason = _send_messages(settings, ledger, plan, draft, destination)
+            else:
+                reason = _send(ledger, plan, order, draft, destination)
         with ledger.writing() as db:
             outcomes, refusals = store.outcomes_of(db, plan_id), store.refusals_of(db, plan_id)
             status = final_status(plan, outcomes)
@@ -135,6 +143,8 @@ def _checked(
         _close(ledger, plan, PlanStatus.EXPIRED)
         raise PlanExpiredError(f"plan {plan_id} expired at {plan.expires_at.isoformat()}; plan again")
     with drafting(settings, ledger, plan.segment_code, destination, policy) as draft:
+        if plan.rows and draft.ration is not None:
+            draft.ration.refuse_quiet()  # not drift: the plan is as good as before when they are over
         if draft.diff.content_hash != plan.plan_hash:
             _close(ledger, plan, PlanStatus.SUPERSEDED)
             raise PlanDriftError(
@@ -193,15 +203,36 @@ def _send(ledger: Ledger, plan: Plan, order: Order, draft: Draft, destination: D
     return None
 
 
+def _send_messages(
+    settings: Settings, ledger: Ledger, plan: Plan, draft: Draft, destination: MessageDestination
+) -> str | None:
+    ration = draft.ration
+    assert ration is not None
+    try:
+        reason = send_messages(
+            ledger, plan, draft.rows.chunks, destination, lambda: replace(ration, now=present(settings))
+        )
+    except sa.exc.IntegrityError:
+        raise _taken(plan) from None
+    # At once, before staff press send: a task that a proxy doubled is taken back, one in doubt is found.
+    with suppress(ActivationError):
+        settle_messages(ledger, destination, plan.segment_code, present(settings), with_results=False)
+    return reason
+
+
+def _taken(plan: Plan) -> ActivationError:
+    return ActivationError(
+        f"plan {plan.plan_id}: another run intends to send some of the same rows; these were not sent, "
+        "plan again when it has ended"
+    )
+
+
 def _intend(ledger: Ledger, plan: Plan, changes: list[Change]) -> None:
     try:
         with ledger.writing() as db:
             store.write_intents(db, plan, changes)
     except sa.exc.IntegrityError:
-        raise ActivationError(
-            f"plan {plan.plan_id}: another run intends to send some of the same rows; these were not sent, "
-            "plan again when it has ended"
-        ) from None
+        raise _taken(plan) from None
 
 
 def _keep(ledger: Ledger, plan: Plan, waiting: list[tuple[Change, Receipt]]) -> None:

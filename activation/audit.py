@@ -73,7 +73,7 @@ def audit(settings: Settings, segment_code: str, destination: str, *, repair: bo
     target = build(destination, settings, load_policy())
     try:
         with Ledger(settings) as ledger, ledger.exclusive(segment_code, destination):
-            settled = settle(ledger, target, segment_code)
+            settled = settle(settings, ledger, target, segment_code)
             with ledger.reading() as db:
                 ours = store.segments_planned(db, destination)
                 known = store.present_rows(db, segment_code, destination)

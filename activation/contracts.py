@@ -60,9 +60,15 @@ class Action(StrEnum):
 
 
 class Outcome(StrEnum):
-    """``pending`` is an intent without a receipt; ``not_sent`` is certain to have had no effect."""
+    """``pending`` is an intent without a receipt; ``not_sent`` is certain to have had no effect.
+
+    Of messages: ``waiting`` is handed to staff who have not pressed send, which is not sent; ``unknown`` is
+    final, for what no platform can tell any more: counted as if it had arrived, never sent again.
+    """
 
     PENDING = "pending"
+    WAITING = "waiting"
+    UNKNOWN = "unknown"
     SENT = "sent"
     REFUSED = "refused"
     NOT_SENT = "not_sent"
@@ -77,6 +83,7 @@ class PlanStatus(StrEnum):
     SENT = "sent"
     REFUSED = "refused"
     IN_DOUBT = "in_doubt"
+    WAITING = "waiting"
     EXPIRED = "expired"
     SUPERSEDED = "superseded"
 
@@ -93,12 +100,16 @@ RELATION_ENDED = "relation_ended"
 MEMBER_GONE = "member_gone"
 # Refusals that come from life, not from a fault: the row has no receiver any more.
 ENDED_CLASSES = frozenset({RELATION_ENDED, MEMBER_GONE})
+CAP_REACHED, NOT_CONFIRMED, NO_QUOTA = "cap_reached", "not_confirmed", "no_quota"
+# Refusals of one message that no later attempt at the same message will change.
+SPENT_CLASSES = frozenset({CAP_REACHED, NOT_CONFIRMED, NO_QUOTA})
 
 
 class Channel(StrEnum):
     """Where a customer may allow or deny to be reached; ``all`` stands for every one of them."""
 
     WECOM = "wecom"
+    OFFICIAL = "official"
     FILE = "file"
     TOOLS = "tools"
     ALL = "all"
@@ -117,7 +128,7 @@ class Retry(StrEnum):
 
 def retry_of(code_class: str | None) -> Retry:
     """Return how rows refused with a code of this class are treated by later runs."""
-    if code_class in ENDED_CLASSES:
+    if code_class in ENDED_CLASSES | SPENT_CLASSES:
         return Retry.NEVER
     return Retry.LATER if code_class in ("retry_later", "stopped", "tag_library") else Retry.PERSON
 
@@ -181,6 +192,10 @@ class Receipt:
     code: str | None = None
     code_class: str | None = None
     message: str | None = None
+    reference: str | None = None
+    """What the destination calls the message that the row went with."""
+    sent_at: dt.datetime | None = None
+    """When the destination says that it arrived; None where it does not say."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +244,7 @@ class Destination(Protocol):
     """Rows whose intents are written together before they are sent; None for all of them."""
     needs_members: bool
     removes: bool
-    """Whether a row that is no longer asked for is taken away. A message cannot be."""
+    """Whether a row that is no longer asked for is taken away. A message cannot be, nor is it sent anew."""
 
     def check(self, segment: Segment) -> None:
         """Raise PayloadError when this segment must not or cannot go to this destination."""
@@ -325,10 +340,15 @@ class ApplyReport:
 
     @property
     def ok(self) -> bool:
-        """True when nothing needs a person: sent but for ended relations, or a dry run of such a plan."""
+        """True when nothing needs a person: sent but for ended relations, or a dry run of such a plan.
+
+        Of messages also when staff have yet to press send, and when a customer may get no more of them.
+        """
         if self.status == PlanStatus.REFUSED:
-            return self.reason is None and self.refusals.keys() <= ENDED_CLASSES
-        return self.status in (PlanStatus.SENT, PlanStatus.PLANNED, PlanStatus.APPROVED)
+            return self.reason is None and self.refusals.keys() <= ENDED_CLASSES | SPENT_CLASSES
+        return self.status in (
+            PlanStatus.SENT, PlanStatus.PLANNED, PlanStatus.APPROVED, PlanStatus.WAITING
+        )  # fmt: skip
 
     def as_metadata(self) -> dict[str, Any]:
         """Return the report as plain values; the plan's own counts are included."""
@@ -337,6 +357,7 @@ class ApplyReport:
             "segment": self.segment_code, "destination": self.destination, "mode": self.mode,
             "status": str(self.status), "sent": self.outcomes[Outcome.SENT],
             "refused": self.outcomes[Outcome.REFUSED], "not_sent": self.outcomes[Outcome.NOT_SENT],
+            "waiting_for_staff": self.outcomes[Outcome.WAITING],
             "in_doubt": self.outcomes[Outcome.IN_DOUBT], "refusals": dict(self.refusals),
             "settled_by_read_back": dict(self.settled),
             "seconds": round(self.seconds, 2), "reason": self.reason,

@@ -7,7 +7,7 @@ at again, by the key itself. So a collision of hashes costs a second look and ne
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,11 +50,13 @@ def compare(
     retry_ended_after_days: int,
     give_up_after_days: int,
     folder: Path,
+    withhold: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
 ) -> Diff:
     """Compare the relations ``desired``, ``members`` and ``excluded`` with ``known``; write the rows to ``folder``.
 
     An open intent is held until it is settled. A refusal is held when its row is hopeless and was asked
-    lately, or when it was tried for too long; ``now`` decides that. Days are 24 hours.
+    lately, or when it was tried for too long; ``now`` decides that. Days are 24 hours. ``withhold`` may hold
+    more of the temporary table ``verdicts`` (action, reason). Without ``removes`` a known row is left as it is.
 
     Raises:
         PayloadError: a key stands twice among the desired rows.
@@ -70,6 +72,8 @@ def compare(
     db.execute(
         _VERDICTS.format(ended=ended.isoformat(), tired=tired.isoformat(), removes=destination.removes)
     )
+    if withhold is not None:
+        withhold(db)
     db.execute(_HELD_MEMBERS)
     path = folder / "rows.parquet"
     db.execute(f"copy ({_ROWS}) to '{_text(path)}' (format parquet, compression zstd)")
@@ -173,6 +177,7 @@ judged as (
     select
         pairs.*,
         case
+            when open_intents.outcome = 'waiting' then 'waiting_for_staff'
             when open_intents.row_key is not null then 'in_doubt'
             when refused.content <> pairs.content then null
             when refused.retry = 'never' and refused.last_at > timestamptz '{ended}' then refused.code_class
@@ -181,7 +186,7 @@ judged as (
     from pairs
     left join open_intents on open_intents.row_key = pairs.row_key
     left join refused on refused.row_key = pairs.row_key
-    where (pairs.is_wanted and (not pairs.is_there or pairs.content <> pairs.before))
+    where (pairs.is_wanted and (not pairs.is_there or (pairs.content <> pairs.before and {removes})))
         or (not pairs.is_wanted and {removes})
         or open_intents.row_key is not null
 )

@@ -16,6 +16,9 @@ from activation.contracts import Action, Destination, Segment
 from activation.diff import Diff, compare
 from activation.known import load_known
 from activation.ledger import Ledger
+from activation.messages.base import MessageDestination
+from activation.messages.planning import Touching
+from activation.messages.ration import Ration
 from activation.payloads import open_payload
 from activation.policy import Policy
 from activation.rows import MemberRows, PlanRows
@@ -29,12 +32,16 @@ _PART_ROWS = 500_000
 
 @dataclass(frozen=True)
 class Draft:
-    """A diff with the declaration of its segment. Its files live as long as the block that made it."""
+    """A diff with the declaration of its segment. Its files live as long as the block that made it.
+
+    ``ration`` says of messages who may be reached now.
+    """
 
     segment: Segment
     diff: Diff
     rows: PlanRows
     members: MemberRows
+    ration: Ration | None = None
 
     def parts(self) -> Iterator[bytes]:
         """Yield the rows (those to send and those held) as Parquet files small enough for the ledger."""
@@ -67,7 +74,14 @@ def drafting(
             denied = pa.array(denied_keys(book, destination.channel), pa.string())
         with reading(settings) as db:
             db.execute("set preserve_insertion_order = false")
-            segment = open_payload(db, segment_code, destination, denied)
+            touching = None
+            if isinstance(destination, MessageDestination):
+                touching = Touching(db, settings, policy.messages, destination, segment_code)
+            segment = (
+                touching.open_payload(denied)
+                if touching
+                else open_payload(db, segment_code, destination, denied)
+            )
             known = load_known(db, settings, ledger, segment_code, destination.name)
             diff = compare(
                 db,
@@ -77,12 +91,14 @@ def drafting(
                 retry_ended_after_days=policy.retry_ended_relation_after_days,
                 give_up_after_days=policy.give_up_after_days,
                 folder=folder,
+                withhold=touching.withhold_by(ledger) if touching else None,
             )
         yield Draft(
             segment,
             diff,
             PlanRows(diff.path, destination, diff.counts),
             MemberRows(diff.members_path, destination, diff.members),
+            touching.ration if touching else None,
         )
 
 

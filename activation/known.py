@@ -37,7 +37,7 @@ _SCHEMA = pa.schema(
         ("is_gone", pa.bool_()),
     ]
 )
-_KEYS_SCHEMA = pa.schema([("row_key", pa.string())])
+_KEYS_SCHEMA = pa.schema([("row_key", pa.string()), ("outcome", pa.string())])
 _REFUSAL_SCHEMA = pa.schema(
     [
         ("row_key", pa.string()),
@@ -186,10 +186,11 @@ def _changes(
 
 
 def _keys(book: sa.Connection, target: tuple[str, str]) -> pa.Table:
-    query = sa.select(deliveries.c.row_key).where(
+    query = sa.select(deliveries.c.row_key, deliveries.c.outcome).where(
         _of(deliveries, target), deliveries.c.outcome.in_(["pending", "in_doubt", "waiting"])
     )
-    return pa.table([pa.array(book.execute(query).scalars().all(), pa.string())], schema=_KEYS_SCHEMA)
+    rows = [dict(row) for row in book.execute(query).mappings()]
+    return pa.Table.from_pylist(rows, _KEYS_SCHEMA)
 
 
 def _refused(book: sa.Connection, target: tuple[str, str]) -> pa.Table:

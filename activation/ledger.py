@@ -19,11 +19,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from activation.contracts import ActivationError, ApplierBusyError
+from activation.messages.tables import touches
 from activation.tables import FORMAT, facts, metadata, one_open_intent
 from common.redact import redact
 from common.settings import Settings
 
 assert one_open_intent.table is not None  # it belongs to the tables that are created below
+assert touches.metadata is metadata
 
 _WRITE_LOCK = 7_405_191  # any number that nobody else on the database uses
 
@@ -158,6 +160,8 @@ def _prepare(db: sa.Connection) -> None:
     kept = db.execute(sa.select(facts.c.value).where(facts.c.name == "format")).scalar()
     if kept != FORMAT:
         raise LedgerError(f"the ledger: expected format {FORMAT}, got {kept}; use the version that wrote it")
+    if touches.name not in found:
+        metadata.create_all(db)  # a ledger of before there were messages
 
 
 def _configure(connection: Any, _: object) -> None:

@@ -10,7 +10,10 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from activation.contracts import ENDED_CLASSES, Outcome
+from activation.destinations import MESSAGE_NAMES
 from activation.ledger import Ledger
+from activation.messages.held import held_messages
+from activation.messages.record import contact_rows
 from activation.tables import deliveries, destination_state, plans, refusals, runs
 from common.settings import Settings
 
@@ -53,6 +56,7 @@ SYNC_RUNS_SCHEMA = pa.schema(
         ("refused_count", pa.int64()),
         ("not_sent_count", pa.int64()),
         ("in_doubt_count", pa.int64()),
+        ("waiting_count", pa.int64()),
         ("approved_by", _TEXT),
         ("started_at", _UTC_MICROS),
         ("finished_at", _UTC_MICROS),
@@ -67,6 +71,30 @@ DESTINATION_STATE_SCHEMA = pa.schema(
         ("content", _TEXT),
         ("plan_id", _TEXT),
         ("since", _UTC_MICROS),
+    ]
+)
+
+CONTACT_LEDGER_SCHEMA = pa.schema(
+    [
+        ("customer_id", _TEXT),
+        ("segment_code", _TEXT),
+        ("destination", _TEXT),
+        ("touch_code", _TEXT),
+        ("content_code", _TEXT),
+        ("variant_code", _TEXT),
+        ("sender", _TEXT),
+        ("receiver", _TEXT),
+        ("state", _TEXT),
+        ("code", _TEXT),
+        ("code_class", _TEXT),
+        ("plan_id", _TEXT),
+        ("row_key", _TEXT),
+        ("batch_id", _TEXT),
+        ("reference", _TEXT),
+        ("intended_at", _UTC_MICROS),
+        ("asked_at", _UTC_MICROS),
+        ("sent_at", _UTC_MICROS),
+        ("receipt_at", _UTC_MICROS),
     ]
 )
 
@@ -92,11 +120,17 @@ class TargetSummary:
         """Rows whose outcome is not known."""
         return self.outcomes.get(Outcome.IN_DOUBT, 0) + self.outcomes.get(Outcome.PENDING, 0)
 
+    @property
+    def waiting(self) -> int:
+        """Messages that staff were asked to send and have not."""
+        return self.outcomes.get(Outcome.WAITING, 0)
+
     def as_metadata(self) -> dict[str, Any]:
         """Return the summary as plain values."""
         return {
             "segment": self.segment_code, "destination": self.destination, "present": self.present,
             "refused": self.refused, "ended": self.ended, "in_doubt": self.in_doubt,
+            "waiting_for_staff": self.waiting,
             "outcomes": dict(self.outcomes), "last_plan_id": self.last_plan_id,
             "last_status": self.last_status,
         }  # fmt: skip
@@ -105,7 +139,8 @@ class TargetSummary:
 def sync_log(settings: Settings) -> pa.Table:
     """Return one row per row that was ever sent or tried, removals too; oldest intent first.
 
-    ``outcome`` is sent, refused, not_sent, in_doubt, or pending (being sent now, or by a run that died).
+    ``outcome`` is sent, refused, not_sent, in_doubt, or pending (being sent now, or by a run that died); of
+    messages also waiting (for staff to press send) and unknown (for good).
     Instants are UTC; ``receipt_at`` is NULL while the outcome is not known.
     """
     query = sa.select(*(deliveries.c[name] for name in SYNC_LOG_SCHEMA.names)).order_by(
@@ -122,7 +157,7 @@ def sync_runs(settings: Settings) -> pa.Table:
     """
     outcome = {
         f"{each}_count": sa.func.coalesce(runs.c.outcomes[str(each)].as_integer(), 0)
-        for each in (Outcome.SENT, Outcome.REFUSED, Outcome.NOT_SENT, Outcome.IN_DOUBT)
+        for each in (Outcome.SENT, Outcome.REFUSED, Outcome.NOT_SENT, Outcome.IN_DOUBT, Outcome.WAITING)
     }
     rows: dict[str, sa.ColumnElement[Any]] = {
         "add_count": plans.c.adds, "change_count": plans.c.changes, "remove_count": plans.c.removes,
@@ -154,12 +189,27 @@ def state(settings: Settings) -> pa.Table:
     return _read(settings, query, DESTINATION_STATE_SCHEMA)
 
 
+def contact_ledger(settings: Settings) -> pa.Table:
+    """Return one row per message that was ever tried, of one customer (or group); oldest intent first.
+
+    ``state`` is as ``outcome`` of ``sync_log``, and ``waiting`` while staff have not pressed send: only that
+    which is ``sent`` arrived.
+    ``intended_at`` is when we were about to ask, ``asked_at`` when the answer came, ``sent_at`` when the platform says
+    that it was delivered; UTC, NULL while not known.
+    """
+    query, columns = contact_rows()
+    assert list(columns) == CONTACT_LEDGER_SCHEMA.names
+    return _read(settings, query, CONTACT_LEDGER_SCHEMA)
+
+
 def public_tables(settings: Settings) -> dict[str, pa.Table]:
     """Return the ledger's tables for the published copy, by their public names."""
     return {
         "sync_log": sync_log(settings),
         "sync_runs": sync_runs(settings),
         "destination_state": state(settings),
+        "contact_ledger": contact_ledger(settings),
+        "held_messages": held_messages(settings, MESSAGE_NAMES),
     }
 
 

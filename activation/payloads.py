@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import duckdb
 import pyarrow as pa
@@ -15,13 +16,20 @@ _SEGMENT_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}")
 
 
 def open_payload(
-    db: duckdb.DuckDBPyConnection, segment_code: str, destination: Destination, denied_keys: pa.Array
+    db: duckdb.DuckDBPyConnection,
+    segment_code: str,
+    destination: Destination,
+    denied_keys: pa.Array,
+    *,
+    narrow: Callable[[], None] | None = None,
+    members: str = "marts.segment_members",
 ) -> Segment:
     """Create the temporary relations of one segment's payload in an open warehouse; return the segment.
 
     ``members`` has one row per member (customer_id), ``excluded`` one per member that must not receive
     anything (customer_id, reason), ``desired`` one per row that should be there (row_key, customer_id,
     content as JSON text). ``denied_keys`` are identifiers of people who do not want to be reached there.
+    ``members`` is the relation of who counts as a member; ``narrow`` may change ``excluded`` before it is used.
 
     Raises:
         PayloadError: no such segment or table, the segment does not declare the destination, or broken keys.
@@ -41,7 +49,9 @@ def open_payload(
         _refuse_shared_tag(segment, segments)
         destination.check(segment)
         _create_excluded(db, segment_code, denied_keys)
-        _create_relations(db, segment_code, destination)
+        if narrow is not None:
+            narrow()
+        _create_relations(db, segment_code, destination, members)
         _check_rows(db, destination)
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise PayloadError(
@@ -54,10 +64,10 @@ def _create_excluded(db: duckdb.DuckDBPyConnection, segment_code: str, denied_ke
     """One row per member who must not receive anything, with the first reason in the alphabet."""
     members = f"from marts.segment_members where segment_code = '{segment_code}'"
     reasons = [f"select customer_id, 'holdout' as reason {members} and is_holdout"]
+    db.register("denied_arrow", pa.table({"identifier_key": denied_keys}))
+    db.execute("create or replace temp table denied as select identifier_key from denied_arrow")
+    db.unregister("denied_arrow")
     if len(denied_keys):
-        db.register("denied_arrow", pa.table({"identifier_key": denied_keys}))
-        db.execute("create or replace temp table denied as select identifier_key from denied_arrow")
-        db.unregister("denied_arrow")
         whose = (
             "select customer_id from marts.bridge_customer_identities semi join denied using (identifier_key)"
         )
@@ -69,10 +79,12 @@ def _create_excluded(db: duckdb.DuckDBPyConnection, segment_code: str, denied_ke
     )
 
 
-def _create_relations(db: duckdb.DuckDBPyConnection, segment_code: str, destination: Destination) -> None:
+def _create_relations(
+    db: duckdb.DuckDBPyConnection, segment_code: str, destination: Destination, members_relation: str
+) -> None:
     # The code is letters, digits, _ and - here; a bound parameter would import pandas (0.5 s a run).
     of_segment = f"where segment_code = '{segment_code}'"
-    members = f"from marts.segment_members {of_segment}"
+    members = f"from {members_relation} {of_segment}"
     db.execute(f"create or replace temp view members as select customer_id {members}")
     key = f" || '{BAR}' || ".join(map(_cell, destination.key_columns))
     content = ", ".join(f"'{each}', {_quoted(each)}" for each in destination.value_columns)

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from activation.contracts import ActivationError
+from activation.messages.policy import MessagesPolicy
 
 POLICY_PATH = Path(__file__).parent / "policy.yml"
 
@@ -58,6 +59,7 @@ class Policy(_Strict):
     wecom_tags: WecomTagsPolicy
     file_export: FileExportPolicy
     webhook: WebhookPolicy
+    messages: MessagesPolicy
 
     def objection(self, *, adds: int, changes: int, removes: int, known: int) -> str | None:
         """Return why a plan of this size needs a person, None when it may pass by itself. Counts are rows."""
@@ -80,12 +82,13 @@ class Policy(_Strict):
         return removes > self.brake.removals_rows and removes > self.brake.removals_share * known
 
 
-def load_policy(path: Path = POLICY_PATH) -> Policy:
-    """Read and check a policy file.
+def load_policy(path: Path | None = None) -> Policy:
+    """Read and check a policy file; the shipped one by default.
 
     Raises:
         PolicyError: the file is unreadable, or a key is missing, unknown or out of bounds.
     """
+    path = path or POLICY_PATH
     try:
         return Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except ValidationError as error:

@@ -11,13 +11,16 @@ from activation.contracts import (
     Destination,
     Order,
     Outcome,
-    Plan,
     PlanStatus,
     ReadBack,
     Receipt,
 )
 from activation.destinations import build
 from activation.ledger import Ledger
+from activation.messages.base import MessageDestination
+from activation.messages.moment import present
+from activation.messages.settling import settle_messages
+from activation.plan_status import final_status
 from activation.policy import load_policy
 from common.clock import utc_now
 from common.settings import Settings
@@ -41,13 +44,15 @@ def reconcile(settings: Settings, segment_code: str, destination: str) -> Counte
     target = build(destination, settings, load_policy())
     try:
         with Ledger(settings) as ledger, ledger.exclusive(segment_code, destination):
-            return settle(ledger, target, segment_code)
+            return settle(settings, ledger, target, segment_code)
     finally:
         target.close()
 
 
-def settle(ledger: Ledger, destination: Destination, segment_code: str) -> Counter[str]:
+def settle(settings: Settings, ledger: Ledger, destination: Destination, segment_code: str) -> Counter[str]:
     """Like ``reconcile``, for a caller that already is the only sender: what is still "sending" has died."""
+    if isinstance(destination, MessageDestination):
+        return settle_messages(ledger, destination, segment_code, present(settings))
     total: Counter[str] = Counter()
     with ledger.reading() as db:
         unfinished = store.plans_of(
@@ -70,13 +75,6 @@ def settle(ledger: Ledger, destination: Destination, segment_code: str) -> Count
             status = final_status(plan, store.outcomes_of(db, plan.plan_id))
             store.set_status(db, plan.plan_id, status, finished_at=utc_now())
     return total
-
-
-def final_status(plan: Plan, outcomes: dict[str, int]) -> PlanStatus:
-    """Return ``sent`` only when every row of the plan was; rows that never got an intent count as refused."""
-    if outcomes.get(Outcome.IN_DOUBT) or outcomes.get(Outcome.PENDING):
-        return PlanStatus.IN_DOUBT
-    return PlanStatus.SENT if outcomes.get(Outcome.SENT, 0) == plan.rows else PlanStatus.REFUSED
 
 
 def _receipt(change: Change, answers: dict[str, ReadBack]) -> Receipt:

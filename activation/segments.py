@@ -17,6 +17,7 @@ from activation.contracts import (
     PlanNotApprovedError,
     PlanStatus,
 )
+from activation.messages.ration import QuietHoursError
 from activation.plans import get_plan, make_plan
 from activation.reconcile import reconcile
 from common.settings import Settings
@@ -63,6 +64,7 @@ def _apply(settings: Settings, plan: Plan) -> ApplyReport:
             ApplierBusyError: "busy",
             PlanNotApprovedError: PlanStatus.NEEDS_APPROVAL,
             PlanDriftError: PlanStatus.SUPERSEDED,
+            QuietHoursError: "quiet_hours",
         }.get(type(error), "failed")
         return ApplyReport(
             plan.segment_code, plan.destination, settings.activation_mode, status, plan, reason=str(error)

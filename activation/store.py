@@ -32,6 +32,7 @@ from common.clock import utc_now
 
 OPEN_STATUSES = (PlanStatus.PLANNED, PlanStatus.NEEDS_APPROVAL, PlanStatus.APPROVED)
 OPEN_OUTCOMES = (Outcome.PENDING, Outcome.IN_DOUBT)
+_UNFINISHED = (*OPEN_OUTCOMES, Outcome.WAITING)
 _TARGET = ("segment_code", "destination")
 _PLAN_FIELDS = [each.name for each in fields(Plan)]
 
@@ -162,7 +163,7 @@ def write_receipts(
             {
                 "of_row_key": change.row_key, "outcome": receipt.outcome, "code": receipt.code,
                 "code_class": receipt.code_class, "message": receipt.message, "settled_by": settled_by,
-                "receipt_at": now if receipt.outcome not in OPEN_OUTCOMES else None,
+                "receipt_at": now if receipt.outcome not in _UNFINISHED else None,
             }
             for change, receipt in receipts
         ],
@@ -257,7 +258,8 @@ def _renew_state(db: sa.Connection, plan: Plan, receipts: Sequence[tuple[Change,
     for change, receipt in receipts:
         ended = receipt.outcome == Outcome.REFUSED and receipt.code_class in ENDED_CLASSES
         # A row that was to be added and has no receiver was never there.
-        if receipt.outcome == Outcome.SENT or (ended and change.action != Action.ADD):
+        there = receipt.outcome in (Outcome.SENT, Outcome.UNKNOWN)
+        if there or (ended and change.action != Action.ADD):
             is_gone = ended or change.action == Action.REMOVE
             found.append((change.row_key, change.customer_id, change.content, is_gone))
     correct_state(db, plan.segment_code, plan.destination, found, why=plan.plan_id)

@@ -33,6 +33,8 @@ _CLASSES = {
     MEMBER_GONE: {60111, 40003, 46004, 41054, 84083},
     "tag_library": {BAD_TAG, 40071, 40126},
     "retry_later": {BUSY, *RATE_LIMITED, *TOKEN_STALE},
+    "not_ready": {41063, 41079},
+    "cancelled": {41093},
 }
 STOPPING_CLASSES = {"credential", "scope"}
 # A minute's quota that is overrun blocks for a minute; asking earlier only prolongs it.
@@ -78,14 +80,12 @@ def stopped(error: WecomRefusedError) -> DestinationStoppedError:
 class WecomClient:
     """Thread-safe; one per apply run. Close it when done."""
 
+    token_stale = TOKEN_STALE
+
     def __init__(self, settings: Settings, policy: WecomTagsPolicy) -> None:
-        if not settings.wecom_configured:
-            raise DestinationStoppedError(
-                "WeCom is not configured: set SIYU_WECOM_CORP_ID and SIYU_WECOM_SECRET"
-            )
         self._settings = settings
         self._http = httpx.Client(
-            base_url=settings.wecom_base_url.rstrip("/") + "/cgi-bin/",
+            base_url=self.host(settings).rstrip("/") + "/cgi-bin/",
             timeout=policy.timeout_seconds,
             limits=httpx.Limits(max_connections=policy.in_flight),
         )
@@ -94,6 +94,26 @@ class WecomClient:
         self._lock = threading.Lock()
         self._token: str | None = None
         self._token_until = 0.0
+
+    def host(self, settings: Settings) -> str:
+        """Return the address of the platform.
+
+        Raises:
+            DestinationStoppedError: what is needed to speak with it is not set.
+        """
+        if not settings.wecom_configured:
+            raise DestinationStoppedError(
+                "WeCom is not configured: set SIYU_WECOM_CORP_ID and SIYU_WECOM_SECRET"
+            )
+        return settings.wecom_base_url
+
+    def ask_token(self, settings: Settings) -> dict[str, Any]:
+        """Ask for a token with the app's credentials."""
+        secret = settings.wecom_secret
+        if secret is None or settings.wecom_corp_id is None:
+            raise DestinationStoppedError("WeCom is not configured: set SIYU_WECOM_SECRET")
+        credentials = {"corpid": settings.wecom_corp_id, "corpsecret": secret.get_secret_value()}
+        return self._call("GET", "gettoken", None, params=credentials)
 
     def close(self) -> None:
         self._http.close()
@@ -107,16 +127,30 @@ class WecomClient:
         """
         return self._retrying(safe, "POST", path, json=body)
 
+    def post_message(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Call a POST API that must take effect once. Raises as ``post``, with two differences.
+
+        "System busy" (-1) does not say whether the work was done: it is an unknown outcome, and not tried again.
+        """
+        try:
+            return self._retrying(False, "POST", path, busy=(45033,), json=body)
+        except WecomRefusedError as error:
+            if error.code == BUSY:
+                raise UnknownOutcomeError(f"WeCom {path}: {error.message} (-1)") from None
+            raise
+
     def get(self, path: str, params: dict[str, str]) -> dict[str, Any]:
         """Call a GET API and return its answer. Raises as ``post``."""
         return self._retrying(True, "GET", path, params=params)
 
-    def _retrying(self, safe: bool, method: str, path: str, **request: Any) -> dict[str, Any]:
+    def _retrying(
+        self, safe: bool, method: str, path: str, busy: tuple[int, ...] = (BUSY, 45033), **request: Any
+    ) -> dict[str, Any]:
         again = (NotSentError, UnknownOutcomeError) if safe else (NotSentError,)
 
         def wait(error: Exception) -> bool | dt.timedelta:
             if isinstance(error, WecomRefusedError):
-                return _QUOTA_PAUSE if error.code in (45009, 45011) else error.code in (BUSY, 45033)
+                return _QUOTA_PAUSE if error.code in (45009, 45011) else error.code in busy
             return isinstance(error, again)
 
         for attempt in stamina.retry_context(on=wait, attempts=4, timeout=200, wait_initial=0.3, wait_max=5):
@@ -129,22 +163,15 @@ class WecomClient:
         try:
             return self._call(method, path, token, **request)
         except WecomRefusedError as error:
-            if error.code not in TOKEN_STALE:
+            if error.code not in self.token_stale:
                 raise
         return self._call(method, path, self._get_token(stale=token), **request)
 
     def _get_token(self, *, stale: str | None = None) -> str:
         with self._lock:
             if self._token is None or self._token == stale or time.monotonic() >= self._token_until:
-                secret = self._settings.wecom_secret
-                if secret is None or self._settings.wecom_corp_id is None:
-                    raise DestinationStoppedError("WeCom is not configured: set SIYU_WECOM_SECRET")
-                credentials = {
-                    "corpid": self._settings.wecom_corp_id,
-                    "corpsecret": secret.get_secret_value(),
-                }
                 try:
-                    answer = self._call("GET", "gettoken", None, params=credentials)
+                    answer = self.ask_token(self._settings)
                 except (
                     UnknownOutcomeError
                 ) as error:  # asking for a token changes nothing: the call itself never left

@@ -11,15 +11,20 @@ rules_app = typer.Typer(no_args_is_help=True, help="Tags and segments as data (�
 
 @rules_app.command("check")
 def check() -> None:
-    """Check all rule files: whatever is wrong, with file and line."""
+    """Check all rule files, journeys and content: whatever is wrong, with file and line."""
     from common.settings import DBT_PROJECT_DIR
+    from orchestration.journeys import checked_journeys
     from orchestration.rules.load import load_rules
 
     try:
         rules = load_rules(DBT_PROJECT_DIR)
+        journeys = checked_journeys(rules)
     except expected_errors() as error:
         refuse(error)
-    terminal().print(f"{len(rules.tags)} tags (标签) and {len(rules.segments)} segments (人群) are in order.")
+    terminal().print(
+        f"{len(rules.tags)} tags (标签), {len(rules.segments)} segments (人群) and {len(journeys)} journeys (旅程) "
+        "are in order."
+    )
 
 
 @rules_app.command("compile")

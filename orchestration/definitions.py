@@ -16,6 +16,7 @@ from orchestration.dbt_run import prepare_manifest
 from orchestration.progress import progress_logger
 from orchestration.project import declared_segments
 from orchestration.read_back import read_back_job
+from orchestration.touches import messages_job, messages_schedule
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -24,6 +25,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     segments = declared_segments()
     job = daily_job(settings)
     read_back = read_back_job(settings)
+    messages = messages_job(settings, segments)
     schedules, sensors = automation(settings, job, read_back)
     training_job, training_schedule = training_automation(settings)
     return dg.Definitions(
@@ -36,8 +38,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             *activation_assets(settings, segments),
             published_asset(settings, manifest, segments, table_keys(manifest)),
         ],
-        jobs=[job, read_back, training_job],
-        schedules=[*schedules, training_schedule],
+        jobs=[job, read_back, messages, training_job],
+        schedules=[*schedules, messages_schedule(settings, messages), training_schedule],
         sensors=sensors,
         executor=dg.in_process_executor,
         loggers={"progress": progress_logger, "console": dg.colored_console_logger},

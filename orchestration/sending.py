@@ -22,6 +22,10 @@ PAYLOAD_TABLES = {
     "file_export": "act_file__segment_members",
     "webhook": "act_tools__segment_members",
     "postgresql_table": "act_tools__segment_members",
+    "wecom_messages": "act_wecom__receivers",
+    "wecom_group_messages": "act_wecom__group_receivers",
+    "wecom_moments": "act_wecom__segment_tags",
+    "subscribe_messages": "act_official__receivers",
 }
 
 

@@ -100,6 +100,8 @@ def _targets(settings: Settings) -> dict[str, list[tuple[str, str, str]]]:
         words = f"{moves}, {target.last_status}"
         if target.in_doubt:
             words += f", {target.in_doubt:,} in doubt"
+        if target.waiting:
+            words += f", {target.waiting:,} wait for staff"
         found.setdefault(target.segment_code, []).append((target.destination, words, f"{target.present:,}"))
     return found
 

@@ -36,7 +36,11 @@ FAULTS: dict[str, str] = {
     "stringified_blobs": "blobs of a livestream come as objects instead of JSON text, or the other way round",
     "absent_fields": "empty fields are left out, errcode 0 too",
     "clock_skew": "the Date header is skew_seconds off",
+    "late_call": "a call that creates a message: the connection is cut, the call takes effect slow_seconds later",
+    "doubled_call": "a call that creates a message takes effect twice, as when a proxy repeats it",
 }
+# These strike nobody who only reads.
+OF_WRITES = ("late_call", "doubled_call")
 ALL = "all"
 
 

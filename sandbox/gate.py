@@ -34,6 +34,7 @@ _REFUSALS = {
 _NO_RELATION = ApiError(84061, "not external contact")
 _BATCH = "/cgi-bin/externalcontact/batch/get_by_user"
 _OF_ONE_RELATION = ("/cgi-bin/externalcontact/mark_tag", "/cgi-bin/externalcontact/remark")
+_CREATES = ("/cgi-bin/externalcontact/add_msg_template", "/cgi-bin/externalcontact/add_moment_task")
 _TOKEN_PATHS = ("/cgi-bin/gettoken", "/cgi-bin/stable_token", "/cgi-bin/token")
 _HTML = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 
@@ -52,6 +53,7 @@ class Gate:
     ) -> None:
         self.app, self.calls, self.intercept = app, calls, intercept
         self.faults, self.tokens, self.has_nobody = faults, tokens, has_nobody
+        self.late: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one call (ASGI)."""
@@ -102,14 +104,30 @@ class Gate:
                 await _cut(send)
                 return
             made = json.dumps(request_made_of(call)).encode() if call.fields else raw
+            creates = call.path in _CREATES
+            if creates and call.strikes("late_call", bad=True):
+                self._later(_sized(scope, len(made)), made)
+                await _cut(send)
+                return
             answered = _Kept()
             await self.app(_sized(scope, len(made)), _replay(made), answered)
+            if creates and call.strikes("doubled_call"):
+                await self.app(_sized(scope, len(made)), _replay(made), _Kept())
             if cut:
                 await _cut(send)
             else:
                 await self._changed(call, answered, send)
         finally:
             self.faults.end(call)
+
+    def _later(self, scope: Scope, raw: bytes) -> None:
+        async def work() -> None:
+            await asyncio.sleep(self.faults.plan.slow_seconds)
+            await self.app(scope, _replay(raw), _Kept())
+
+        task = asyncio.get_running_loop().create_task(work())
+        self.late.add(task)
+        task.add_done_callback(self.late.discard)
 
     def _instead(self, call: Call, token: str | None) -> Response | None:
         """Return what answers in the handler's place, None when nothing does."""

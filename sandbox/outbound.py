@@ -23,7 +23,7 @@ BY_CORP, BY_STAFF = 0, 1
 NOT_SENT, SENT, NO_FRIEND, TOO_MANY = 0, 1, 2, 3
 _LIKED_WITHIN = 5 * DAY
 # What was created a moment ago is still being handed to staff.
-_HANDED_OUT_WITHIN = 600
+HANDED_OUT_WITHIN = 600
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Outbound:
 
     def is_handed_out(self, outgoing: Outgoing, until: int) -> bool:
         """Return whether the platform tells of its tasks and results just before ``until``."""
-        return until - outgoing.created_at >= _HANDED_OUT_WITHIN
+        return until - outgoing.created_at >= HANDED_OUT_WITHIN
 
     def audience(self, outgoing: Outgoing, userid: str) -> list[Relation]:
         """Return the contacts of a staff member whom it was meant for, by the time they became contacts."""

@@ -27,6 +27,9 @@ from sandbox.outbound_payloads import (
     moment_payload,
     task_payload,
 )
+from sandbox.sending import Sending
+from sandbox.sent_payloads import sent_message, sent_moment, sent_rows, sent_tasks
+from sandbox.sent_tasks import SentTask
 from sandbox.tokens import WECOM
 
 Rows = list[dict[str, Any]]
@@ -39,7 +42,7 @@ class OutboundApi:
     """Handlers over one desk; each returns what the contract says, errors as ``ApiError``."""
 
     def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+        self.desk, self.sending = desk, Sending(desk)
 
     @cached_property
     def outbound(self) -> Outbound:
@@ -67,12 +70,16 @@ class OutboundApi:
         if chat_type not in ("single", "group"):
             raise ApiError(40058, "invalid Request Parameter: chat_type should be single or group")
         found = self._created(body, [*self.outbound.messages.values()], 31 * DAY)
-        rows = [message_payload(each) for each in found if each.kind == chat_type]
+        made = [sent_message(each) for each in self._made(body, chat_type)]
+        rows = made + [message_payload(each) for each in found if each.kind == chat_type]
         return self._page(body, "group_msg_list", rows, default=50, most=100)
 
     async def message_tasks(self, request: Request) -> Response:
         """get_groupmsg_task: which staff pressed send"""
         body = await body_of(request)
+        mine = self._of_client(body, "msgid")
+        if mine is not None:
+            return self._page(body, "task_list", sent_tasks(self.sending, mine), default=500, most=1000)
         message = self._ready(self.outbound.messages, body, "msgid")
         senders = self.outbound.senders(message)
         rows = [task_payload(userid, self._sent(message, userid)) for userid in senders]
@@ -81,6 +88,10 @@ class OutboundApi:
     async def message_sends(self, request: Request) -> Response:
         """get_groupmsg_send_result: who got one staff member's message; groups only once sent"""
         body = await body_of(request)
+        mine = self._of_client(body, "msgid")
+        if mine is not None:
+            sends = sent_rows(self.sending, mine, self._member(body))
+            return self._page(body, "send_list", sends, default=500, most=1000)
         message = self._ready(self.outbound.messages, body, "msgid")
         userid = self._member(body)
         sent = self._sent(message, userid) if userid in self.outbound.senders(message) else None
@@ -97,11 +108,20 @@ class OutboundApi:
         """get_moment_list: moments created in at most 30 days, by cursor"""
         body = await body_of(request)
         found = self._created(body, [*self.outbound.moments.values()], 30 * DAY)
-        return self._page(body, "moment_list", [moment_payload(each) for each in found], default=20, most=20)
+        made = [sent_moment(each) for each in self._made(body, "moment")]
+        rows = made + [moment_payload(each) for each in found]
+        return self._page(body, "moment_list", rows, default=20, most=20)
 
     async def moment_tasks(self, request: Request) -> Response:
         """get_moment_task: which staff published a moment of the corp"""
         body = await body_of(request)
+        mine = self._of_client(body, "moment_id")
+        if mine is not None:
+            tasks = [
+                {"userid": userid, "publish_status": int(self.sending.sent_at(mine, userid) is not None)}
+                for userid in mine.receivers
+            ]
+            return self._page(body, "task_list", tasks, default=500, most=1000)
         moment = self._ready(self.outbound.moments, body, "moment_id")
         if moment.create_type == BY_STAFF:
             raise ApiError(40058, "invalid Request Parameter: moment_id is no moment of the corp")
@@ -114,6 +134,12 @@ class OutboundApi:
     async def moment_sends(self, request: Request) -> Response:
         """get_moment_send_result: the contacts who can see one staff member's moment"""
         body = await body_of(request)
+        mine = self._of_client(body, "moment_id")
+        if mine is not None:
+            member = self._member(body)
+            seen = self.sending.sees_moment(mine, member) if member in mine.receivers else []
+            sees: Rows = [{"external_userid": each} for each in seen]
+            return self._page(body, "customer_list", sees, default=3000, most=5000)
         moment = self._ready(self.outbound.moments, body, "moment_id")
         userid = self._member(body)
         sent = self._sent(moment, userid)
@@ -128,6 +154,8 @@ class OutboundApi:
     async def moment_interactions(self, request: Request) -> Response:
         """get_moment_comments: likes and comments on one staff member's moment, without paging or text"""
         body = await body_of(request)
+        if self._of_client(body, "moment_id") is not None:
+            return answer({"comment_list": [], "like_list": []})
         moment = self._ready(self.outbound.moments, body, "moment_id")
         lists: dict[str, Rows] = {"comment": [], "like": []}
         for each in self.outbound.interactions(moment, self._member(body), self.desk.view.until):
@@ -151,6 +179,21 @@ class OutboundApi:
             and (not creator or each.creator == creator)
         ]
         return sorted(found, key=lambda each: (-each.created_at, each.outgoing_id))
+
+    def _made(self, body: dict[str, Any], kind: str) -> list[SentTask]:
+        """What clients created in the asked-for time, newest first; it has no creator."""
+        if body.get("creator") or whole_field(body, "filter_type", _CORP_AND_PERSONAL) == _PERSONAL:
+            return []
+        start, end = whole_field(body, "start_time", 0), whole_field(body, "end_time", 0)
+        found = [each for each in self.sending.of_kind(kind) if start <= each.created_at <= end]
+        return sorted(found, key=lambda each: (-each.created_at, each.task_id))
+
+    def _of_client(self, body: dict[str, Any], name: str) -> SentTask | None:
+        """Return the client's task that is asked about, None when it is one of the world's own."""
+        task = self.sending.tasks.get(text_field(body, name))
+        if task is not None and not self.sending.is_handed_out(task):
+            raise ApiError(_NOT_READY[task.kind], "the message is being sent out, try again later")
+        return task
 
     def _ready(self, outgoing: dict[str, Outgoing], body: dict[str, Any], name: str) -> Outgoing:
         found = outgoing.get(text_field(body, name))

@@ -30,7 +30,10 @@ from sandbox.leads_api import LeadsApi
 from sandbox.miniprogram_api import MiniprogramApi
 from sandbox.official_account_api import OfficialAccountApi
 from sandbox.outbound_api import OutboundApi
+from sandbox.sending import Sending
+from sandbox.sending_api import SendingApi
 from sandbox.state import SandboxState
+from sandbox.subscribe_api import SubscribeApi
 from sandbox.tokens import TokenDesk
 from sandbox.truth import UntoldStreamError, streams_told
 from sandbox.truth import lines as truth_lines
@@ -54,6 +57,7 @@ def create_app(
     intercept: Interceptor | None = None,
     faults: FaultPlan | None = None,
     pii_key: bytes | None = None,
+    messages_per_month: int | None = None,
 ) -> Starlette:
     """Return the application that serves ``world``, as it was at the end of ``day`` (None: the whole year).
 
@@ -63,13 +67,14 @@ def create_app(
     Raises:
         sandbox.state.WrongStateError: ``state_dir`` belongs to a world with other options.
     """
-    desk = Desk(world, SandboxState(world, state_dir), View(world, day), pii_key)
+    desk = Desk(world, SandboxState(world, state_dir), View(world, day), pii_key, None, messages_per_month)
     tokens, struck = TokenDesk(token_ttl_seconds), Faults(faults or FaultPlan())
     calls: Counter[str] = Counter()
     handlers = WecomApi(desk).routes() | VideoAccountApi(desk).routes()
     handlers |= CompassApi(desk).routes() | CouponApi(desk).routes() | LeadsApi(desk).routes()
     handlers |= OfficialAccountApi(desk).routes() | MiniprogramApi(desk).routes()
     handlers |= WecomDaysApi(desk).routes() | OutboundApi(desk).routes()
+    handlers |= SendingApi(desk, Sending(desk)).routes() | SubscribeApi(desk).routes()
     routes = [
         Route(path, _guarded(handler, tokens, app), methods=[method])
         for (method, path), (handler, app) in handlers.items()
@@ -133,11 +138,14 @@ def _own_routes(desk: Desk, tokens: TokenDesk, calls: Counter[str]) -> list[Rout
         return JSONResponse(dict(calls))
 
     async def move(request: Request) -> Response:
-        text = (await body_of(request)).get("day")
+        body = await body_of(request)
+        text, moment = body.get("day"), body.get("at")
         try:
-            desk.show(None if text is None else dt.date.fromisoformat(str(text)))
+            day = None if text is None else dt.date.fromisoformat(str(text))
+            desk.show(day, None if moment is None else int(moment))
         except ValueError:
-            return JSONResponse({"error": f"day: expected YYYY-MM-DD or null, got {text!r}"}, status_code=400)
+            error = f"expected day YYYY-MM-DD or null, at a unix second or null, got {text!r}, {moment!r}"
+            return JSONResponse({"error": error}, status_code=400)
         return await health(request)
 
     async def forget_tokens(request: Request) -> Response:

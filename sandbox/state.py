@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sandbox.contacts import Relation, Tag
 from sandbox.people import opaque
+from sandbox.sent_tasks import SentTasks
 from sandbox.world import World
 
 _SCHEMA = """
@@ -47,6 +48,7 @@ class SandboxState:
             "select tag_id, name, group_id, group_name, created_at, position from tags"
         ):
             self.tags[row[0]] = Tag(*row)
+        self.sent = SentTasks(self._db, self._seed)
         self._marks: dict[tuple[str, str], dict[str, bool]] = {}
         for userid, external, tag_id, present in self._db.execute("select * from marks order by rowid"):
             self._marks.setdefault((userid, external), {})[tag_id] = bool(present)

@@ -19,6 +19,8 @@ from sandbox.outbound_payloads import (
     moment_payload,
     task_payload,
 )
+from sandbox.sending import Sending
+from sandbox.sent_payloads import sent_message, sent_moment, sent_rows, sent_tasks
 
 Payloads = Iterator[dict[str, Any]]
 
@@ -27,6 +29,8 @@ def mass_messages(desk: Desk) -> Payloads:
     """Tell of every message, with the chat type that it was listed under."""
     for message in _created(Outbound(desk.world).messages, desk.view.until):
         yield {**message_payload(message), "chat_type": message.kind}
+    for task in Sending(desk).of_kind("single", "group"):
+        yield {**sent_message(task), "chat_type": task.kind}
 
 
 def mass_message_tasks(desk: Desk) -> Payloads:
@@ -36,6 +40,10 @@ def mass_message_tasks(desk: Desk) -> Payloads:
         for userid in outbound.senders(message):
             task = task_payload(userid, outbound.sent_before(message, userid, until))
             yield {"msgid": message.outgoing_id, **task}
+    sending = Sending(desk)
+    for made in sending.of_kind("single", "group"):
+        for row in sent_tasks(sending, made) if sending.is_handed_out(made) else ():
+            yield {"msgid": made.task_id, **row}
 
 
 def mass_message_sends(desk: Desk) -> Payloads:
@@ -47,12 +55,19 @@ def mass_message_sends(desk: Desk) -> Payloads:
             for row in _deliveries(outbound, message, userid, sent):
                 receiver = row.get("external_userid") or row.get("chat_id")
                 yield {**row, "msgid": message.outgoing_id, "receiver": receiver}
+    sending = Sending(desk)
+    for made in sending.of_kind("single", "group"):
+        for userid in made.receivers if sending.is_handed_out(made) else ():
+            for row in sent_rows(sending, made, userid):
+                receiver = row.get("external_userid") or row.get("chat_id")
+                yield {**row, "msgid": made.task_id, "receiver": receiver}
 
 
 def moments(desk: Desk) -> Payloads:
     """Tell of every moment."""
     for moment in _created(Outbound(desk.world).moments, desk.view.until):
         yield moment_payload(moment)
+    yield from map(sent_moment, Sending(desk).of_kind("moment"))
 
 
 def moment_tasks(desk: Desk) -> Payloads:
@@ -64,6 +79,11 @@ def moment_tasks(desk: Desk) -> Payloads:
         for userid in outbound.senders(moment):
             published = outbound.sent_before(moment, userid, until) is not None
             yield {"moment_id": moment.outgoing_id, "userid": userid, "publish_status": int(published)}
+    sending = Sending(desk)
+    for made in sending.of_kind("moment"):
+        for userid in made.receivers if sending.is_handed_out(made) else ():
+            published = sending.sent_at(made, userid) is not None
+            yield {"moment_id": made.task_id, "userid": userid, "publish_status": int(published)}
 
 
 def moment_sends(desk: Desk) -> Payloads:
@@ -74,6 +94,11 @@ def moment_sends(desk: Desk) -> Payloads:
             if outbound.outcome(moment, relation, published) != NO_FRIEND:
                 person = relation.person.external_userid
                 yield {"moment_id": moment.outgoing_id, "userid": userid, "external_userid": person}
+    sending = Sending(desk)
+    for made in sending.of_kind("moment"):
+        for userid in made.receivers if sending.is_handed_out(made) else ():
+            for external in sending.sees_moment(made, userid):
+                yield {"moment_id": made.task_id, "userid": userid, "external_userid": external}
 
 
 def moment_interactions(desk: Desk) -> Payloads:

@@ -6,6 +6,10 @@ from (
     select segment_code, customer_id from {{ ref('act_wecom__segment_tags') }}
     union
     select segment_code, customer_id from {{ ref('act_file__segment_members') }}
+    union
+    select segment_code, customer_id from {{ ref('act_wecom__receivers') }}
+    union
+    select segment_code, customer_id from {{ ref('act_official__receivers') }}
 ) as payload
 inner join {{ ref('segment_members') }} as members
     on members.segment_code = payload.segment_code and members.customer_id = payload.customer_id

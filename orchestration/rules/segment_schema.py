@@ -58,7 +58,18 @@ class Segment(Entry):
     version: Positive
     # What readers of the published tables rely on; another meaning is another segment, <code>_v2, beside this one.
     contract_version: Positive = 1
-    destinations: list[Literal["wecom_tags", "file_export", "webhook", "postgresql_table"]]
+    destinations: list[
+        Literal[
+            "wecom_tags",
+            "file_export",
+            "webhook",
+            "postgresql_table",
+            "wecom_messages",
+            "wecom_group_messages",
+            "wecom_moments",
+            "subscribe_messages",
+        ]
+    ]
     tag_name: Text
     # Of the segments of a treatment group that she is in, she is treated in the one with the smallest priority.
     treatment_group: Code | None = None

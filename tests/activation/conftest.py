@@ -14,11 +14,13 @@ import stamina
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ingestion"))  # the database servers of the tests there
 from fake_wecom import CORP_ID, SECRET, FakeWecom, serving
+from message_brand import MessageBrand, sandbox_served, settings_for, small_world
 
 from activation.contracts import ApplyReport
 from activation.segments import apply_plans, plan_segment
 from common.settings import Settings
 from common.warehouse import connect
+from sandbox.world import World
 
 AS_OF = dt.date(2026, 3, 1)
 
@@ -136,3 +138,28 @@ def brand(served_wecom: FakeWecom, tmp_path: Path) -> Iterator[Brand]:
     )
     with stamina.set_testing(True, attempts=3):  # no waiting between attempts
         yield Brand(settings, served_wecom)
+
+
+@pytest.fixture(scope="session")
+def message_world() -> World:
+    return small_world()
+
+
+@pytest.fixture
+def message_brand(
+    message_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MessageBrand]:
+    """A brand with a sandbox of its own; its clock stands until it is moved."""
+    with sandbox_served(message_world, tmp_path / "sandbox") as (app, base_url):
+        brand = MessageBrand(settings_for(tmp_path / "home", base_url), app, tmp_path)
+        for module, name in (
+            ("activation.messages.journeys.JOURNEYS_PATH", "journeys.yml"),
+            ("activation.messages.content.CONTENT_PATH", "content.yml"),
+            ("activation.policy.POLICY_PATH", "policy.yml"),
+        ):
+            monkeypatch.setattr(module, tmp_path / name)
+        monkeypatch.setattr("activation.messages.moment.utc_now", lambda: brand.now)
+        brand.write_rules([])
+        brand.move(brand.now)
+        with stamina.set_testing(True, attempts=10):  # the faults may strike a token, then the call
+            yield brand

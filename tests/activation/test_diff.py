@@ -24,7 +24,7 @@ def relations(db, desired, known, members=(), excluded=(), open_intents=(), refu
         ("known", "row_key varchar, customer_id varchar, content varchar", known),
         ("members", "customer_id varchar", members),
         ("excluded", "customer_id varchar, reason varchar", excluded),
-        ("open_intents", "row_key varchar", open_intents),
+        ("open_intents", "row_key varchar, outcome varchar", open_intents),
         (
             "refused",
             "row_key varchar, customer_id varchar, content varchar, code_class varchar, retry varchar, "
@@ -74,7 +74,7 @@ def test_it_says_what_sets_say(tmp_path, seed):
             [(key, key, content) for key, content in desired.items()],
             [(key, key, content) for key, content in known.items()],
             [(key,) for key in desired],
-            open_intents=[(key,) for key in sorted(doubtful)],
+            open_intents=[(key, "in_doubt") for key in sorted(doubtful)],
             refused=refused,
         )
         found = compared(db, tmp_path, len(known))

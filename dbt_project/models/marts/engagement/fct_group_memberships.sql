@@ -9,6 +9,7 @@ with group_versions as (
 
     select
         chat_id,
+        owner_userid,
         is_deleted,
         _load_id,
         max(_load_id) over (partition by chat_id) as newest_load_id,
@@ -34,6 +35,7 @@ select
     seen.chat_id,
     seen.member_userid as external_userid,
     identifiers.customer_id,
+    group_versions.owner_userid,
 
     -- strings
     seen.entrance_code,
