@@ -31,6 +31,7 @@ from activation.destinations.hand_off_files import (
     FORMATS,
     Cell,
     TooManyRowsError,
+    UnconfirmedFileError,
     csv_text,
     safe_text,
     write_whole,
@@ -97,6 +98,12 @@ class FileExport:
             for kind in sorted(self._formats, key=lambda kind: kind == "csv"):
                 content = FORMATS[kind](COLUMNS, (_cells(values) for values in order.members))
                 write_whole(target.with_suffix(f".{kind}"), content)
+        except UnconfirmedFileError as error:
+            for change in changes:
+                yield Receipt(
+                    change.row_key, Outcome.IN_DOUBT, None, "unknown", f"not confirmed: {error.strerror}"
+                )
+            return
         except (OSError, TooManyRowsError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             for change in changes:
