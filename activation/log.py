@@ -43,6 +43,7 @@ SYNC_RUNS_SCHEMA = pa.schema(
         ("destination", _TEXT),
         ("mode", _TEXT),
         ("status", _TEXT),
+        ("plan_status", _TEXT),
         ("reason", _TEXT),
         ("as_of", pa.date32()),
         ("add_count", pa.int64()),
@@ -115,24 +116,33 @@ def sync_log(settings: Settings) -> pa.Table:
 
 
 def sync_runs(settings: Settings) -> pa.Table:
-    """Return one row per run that applied a plan, rehearsals (dry_run) too; oldest first.
+    """Return one row per run that applied a plan, rehearsals (dry_run) too, and one per plan that had none.
 
-    Counts are rows; those of what was sent are the run's own, and of rows that were settled later by
-    reading back ``sync_log`` tells.
+    Oldest first. A plan without a run has the mode ``plan``, its own id as ``run_id`` and its own status and
+    reason. ``plan_status`` is where the plan stands now. Counts are rows; those of what was sent are the run's
+    own, and of rows that were settled later by reading back ``sync_log`` tells.
     """
     outcome = {
         f"{each}_count": sa.func.coalesce(runs.c.outcomes[str(each)].as_integer(), 0)
         for each in (Outcome.SENT, Outcome.REFUSED, Outcome.NOT_SENT, Outcome.IN_DOUBT)
     }
-    rows: dict[str, sa.ColumnElement[Any]] = {
-        "add_count": plans.c.adds, "change_count": plans.c.changes, "remove_count": plans.c.removes,
-        "as_of": plans.c.as_of, "approved_by": plans.c.approved_by, "held_count": plans.c.held, **outcome,
+    own = {
+        "run_id": plans.c.plan_id, "mode": sa.literal("plan"), "status": plans.c.status,
+        "reason": plans.c.reason, "started_at": plans.c.created_at, "finished_at": plans.c.finished_at,
     }  # fmt: skip
-    columns = [rows[name] if name in rows else runs.c[name] for name in SYNC_RUNS_SCHEMA.names]
+    rows: dict[str, sa.ColumnElement[Any]] = {
+        "plan_status": plans.c.status, "add_count": plans.c.adds, "change_count": plans.c.changes,
+        "remove_count": plans.c.removes, "held_count": plans.c.held, **outcome,
+    }  # fmt: skip
+    no_run = runs.c.run_id.is_(None)
+    for name in SYNC_RUNS_SCHEMA.names:
+        if name in own:
+            rows[name] = sa.case((no_run, own[name]), else_=runs.c[name])
+    columns = [rows[name] if name in rows else plans.c[name] for name in SYNC_RUNS_SCHEMA.names]
     query = (
         sa.select(*columns)
-        .join_from(runs, plans, plans.c.plan_id == runs.c.plan_id)
-        .order_by(runs.c.started_at, runs.c.run_id)
+        .join_from(plans, runs, plans.c.plan_id == runs.c.plan_id, isouter=True)
+        .order_by(rows["started_at"], rows["run_id"])
     )
     held = SYNC_RUNS_SCHEMA.names.index("held_count")
     return _read(

@@ -120,6 +120,7 @@ def test_activation__tells_new_rows_from_all_rows(copy: Path) -> None:
     assert [table.title.en for table in made.tables][:2] == ["Last plans", "By segment and destination"]
     [row] = made.tables[1].rows
     assert row[1:] == ("wecom_tags", "18", "10", "20", "4", "4", "2")
+    assert made.tables[0].rows[0][1:] == ("wecom_tags", "sent", "20", "0", "4", "18")
     assert made.tables[0].rows[1][1:] == ("file_export", "needs_approval", "62", "0", "0", "0")
     assert [each.text.zh for each in made.alerts] == [
         "计划等待批准：siyu approve loyal.file_export.2 --by …",
@@ -136,8 +137,10 @@ def test_page__without_a_table_is_whole_and_says_what_is_missing(tmp_path: Path,
     assert "could not be made" not in said
     [absent] = [note.zh for note in made["today"].notes if note.zh.startswith("还没有数据")]
     titles = [each.title.zh for each in MEASURES if each.table == name]
-    if name == "activation_targets":
+    if name == "sync_runs":
         assert "Last plans" not in [table.title.en for table in made["activation"].tables]
+    elif name == "destination_state":
+        assert made["activation"].tables[0].rows[0][1:] == ("wecom_tags", "sent", "20", "0", "4", "0")
     elif titles:
         assert all(title in absent for title in titles)
     else:
