@@ -166,6 +166,10 @@ class Settings(BaseSettings):
     segments_database_url: SecretStr | None = Field(
         default=None, description="The destination postgresql_table: postgresql:// with its password"
     )
+    alert_webhook: SecretStr | None = Field(
+        default=None,
+        description="WeCom group robot (群机器人) that is told of failed runs and held segments: its whole address",
+    )
     pii_key: SecretStr | None = Field(default=None, description="Key of the phone HMAC, at least 32 bytes")
     draw_key: SecretStr | None = Field(
         default=None, description="Key of holdouts and A/B splits; empty: it follows from that of the phones"
