@@ -44,9 +44,7 @@ class Trouble:
         run = f"run `{self.run_id[:8]}`" if self.run_id else None
         lines = [
             f'**Siyu：<font color="warning">{title}</font>**',
-            f"> {self.job}"
-            + (f"，{self.day}" if self.day else "")
-            + (f"，run `{self.run_id[:8]}`" if self.run_id else ""),
+            f"> {'，'.join(filter(None, (self.job, self.day, run)))}",
         ]
         if self.errors:
             lines.append(f"> 失败步骤 failed: {_listed(self.errors)}")

@@ -26,7 +26,7 @@ def test_lift__shows_arms_and_bounds(home: Path, capfd: pytest.CaptureFixture[st
     told = capfd.readouterr().out
     assert "within 30 days: holdout 100, treated 900, a 450, b 450" in told
     lines = [line.split() for line in told.splitlines()]
-    assert ["ordered", "treated", "holdout", "33.33%", "10.00%", "23.33%", "15.31%", "28.82%", "*"] in lines
+    assert ["ordered", "treated", "holdout", "33.33%", "10.00%", "23.33%", "15.31%", "28.80%", "*"] in lines
     assert ["ordered", "b", "a"] in [line[:3] for line in lines]
     assert "p = 1\n" in told
 
