@@ -64,7 +64,8 @@ def apply_plan(settings: Settings, plan_id: str, *, mode: str = "dry_run") -> Ap
         with Ledger(settings) as ledger:
             run = _apply_live if mode == "live" else _rehearse
             report = run(settings, ledger, plan_id, target, policy)
-        return replace(report, seconds=time.monotonic() - started)
+        warnings = tuple(getattr(target, "warnings", ()))  # few destinations have any
+        return replace(report, seconds=time.monotonic() - started, warnings=warnings)
     finally:
         target.close()
 

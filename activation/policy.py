@@ -38,6 +38,7 @@ class WecomTagsPolicy(_Strict):
     in_flight: int = Field(ge=1, le=5)
     seconds_per_call: float = Field(gt=0)
     timeout_seconds: float = Field(gt=0)
+    warn_tags_share: float = Field(gt=0, le=1)
 
 
 class FileExportPolicy(_Strict):

@@ -83,6 +83,8 @@ class ApplyReport:
     settled: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     reason: str | None = None
+    warnings: tuple[str, ...] = ()
+    """What the destination wants a person to know although everything went well."""
 
     @property
     def ok(self) -> bool:
@@ -100,5 +102,5 @@ class ApplyReport:
             "refused": self.outcomes[Outcome.REFUSED], "not_sent": self.outcomes[Outcome.NOT_SENT],
             "in_doubt": self.outcomes[Outcome.IN_DOUBT], "refusals": dict(self.refusals),
             "settled_by_read_back": dict(self.settled),
-            "seconds": round(self.seconds, 2), "reason": self.reason,
+            "seconds": round(self.seconds, 2), "reason": self.reason, "warnings": list(self.warnings),
         }  # fmt: skip
