@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from activation import overrides
+from activation.archive import archived
 from activation.contracts import ENDED_CLASSES, Outcome
 from activation.ledger import Ledger
 from activation.tables import deliveries, destination_state, plans, refusals, runs
@@ -107,12 +109,22 @@ def sync_log(settings: Settings) -> pa.Table:
     """Return one row per row that was ever sent or tried, removals too; oldest intent first.
 
     ``outcome`` is sent, refused, not_sent, in_doubt, or pending (being sent now, or by a run that died).
-    Instants are UTC; ``receipt_at`` is NULL while the outcome is not known.
+    Instants are UTC; ``receipt_at`` is NULL while the outcome is not known. Rows that were moved to archives
+    are here like the others.
+
+    Raises:
+        LedgerError: an archive is missing or was altered.
     """
     query = sa.select(*(deliveries.c[name] for name in SYNC_LOG_SCHEMA.names)).order_by(
         deliveries.c.intent_at, deliveries.c.plan_id, deliveries.c.row_key
     )
-    return _read(settings, query, SYNC_LOG_SCHEMA)
+    with Ledger(settings) as ledger, ledger.reading() as db:
+        older = [each.select(SYNC_LOG_SCHEMA.names) for each in archived(settings, db)]
+        kept = _rows(db, query, SYNC_LOG_SCHEMA)
+    if not older:
+        return kept
+    order = [(name, "ascending") for name in ("intent_at", "plan_id", "row_key")]
+    return pa.concat_tables([*older, kept]).sort_by(order)
 
 
 def sync_runs(settings: Settings) -> pa.Table:
@@ -170,6 +182,7 @@ def public_tables(settings: Settings) -> dict[str, pa.Table]:
         "sync_log": sync_log(settings),
         "sync_runs": sync_runs(settings),
         "destination_state": state(settings),
+        "gate_overrides": overrides.table(settings),
     }
 
 
@@ -219,10 +232,19 @@ def _read(
     schema: pa.Schema,
     convert: Callable[[tuple[Any, ...]], tuple[Any, ...]] = tuple,
 ) -> pa.Table:
-    batches = []
     with Ledger(settings) as ledger, ledger.reading() as db:
-        found = db.execute(query.execution_options(stream_results=True, yield_per=_BATCH_ROWS))
-        for part in found.partitions():
-            columns = zip(zip(*map(convert, part), strict=True), schema.types, strict=True)
-            batches.append(pa.record_batch([pa.array(each, kind) for each, kind in columns], schema=schema))
+        return _rows(db, query, schema, convert)
+
+
+def _rows(
+    db: sa.Connection,
+    query: sa.Select[Any],
+    schema: pa.Schema,
+    convert: Callable[[tuple[Any, ...]], tuple[Any, ...]] = tuple,
+) -> pa.Table:
+    batches = []
+    found = db.execute(query.execution_options(stream_results=True, yield_per=_BATCH_ROWS))
+    for part in found.partitions():
+        columns = zip(zip(*map(convert, part), strict=True), schema.types, strict=True)
+        batches.append(pa.record_batch([pa.array(each, kind) for each, kind in columns], schema=schema))
     return pa.Table.from_batches(batches, schema)

@@ -220,6 +220,10 @@ class Settings(BaseSettings):
         return self.home / "ledger.sqlite"
 
     @property
+    def ledger_archive_dir(self) -> Path:
+        return self.home / "ledger_archive"
+
+    @property
     def state_copies_dir(self) -> Path:
         return self.home / "state_copies"
 

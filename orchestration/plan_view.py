@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from common.settings import Settings
-from orchestration.project import ProjectError, SegmentSpec, declared_segments
+from orchestration.project import segment_named
 from orchestration.sending import plan_destinations
 
 if TYPE_CHECKING:
@@ -27,19 +27,12 @@ def show_plans(settings: Settings, segment_code: str, console: Console) -> None:
     from activation.contracts import ActivationError
 
     planned = plan_destinations(
-        settings.model_copy(update={"activation_mode": "dry_run"}), _find(segment_code)
+        settings.model_copy(update={"activation_mode": "dry_run"}), segment_named(segment_code)
     )
     for plan in planned.plans:
         _show(settings, plan, console)
     if planned.errors:
         raise ActivationError("; ".join(f"{name}: {why}" for name, why in planned.errors.items()))
-
-
-def _find(code: str) -> SegmentSpec:
-    segments = {segment.code: segment for segment in declared_segments()}
-    if code not in segments:
-        raise ProjectError(f"no segment {code!r}; declared: {', '.join(segments)}")
-    return segments[code]
 
 
 def _show(settings: Settings, plan: Plan, console: Console) -> None:
