@@ -43,6 +43,7 @@ class WecomTagsPolicy(_Strict):
 
 class FileExportPolicy(_Strict):
     formats: list[Literal["csv", "parquet", "xlsx"]]
+    hashed_ids: list[Literal["unionid_sha256", "unionid_hmac", "phone_hmac"]]
 
 
 class WebhookPolicy(_Strict):

@@ -22,6 +22,7 @@ from bench.ingest import CEILING_ROWS_A_SECOND, rows_per_cpu_second
 from bench.measure import ROUNDS, Measure
 from bench.predict import p13s
 from bench.sets import p4
+from bench.throughput import p14
 from bench.why import p8
 from common.lake import Lake
 from common.settings import load_settings
@@ -107,6 +108,7 @@ MEASURES: dict[str, Callable[[int | None, Path], Measure]] = {
     "P8": p8,
     "P10": p10,
     "P13s": p13s,
+    "P14": lambda asked, folder: p14(asked or 5000, folder, ROUNDS),
 }
 
 

@@ -166,6 +166,9 @@ class Settings(BaseSettings):
     segments_database_url: SecretStr | None = Field(
         default=None, description="The destination postgresql_table: postgresql:// with its password"
     )
+    handoff_key: SecretStr | None = Field(
+        default=None, description="Key of the keyed ids in hand-off files, at least 32 bytes"
+    )
     alert_webhook: SecretStr | None = Field(
         default=None,
         description="WeCom group robot (群机器人) that is told of failed runs and held segments: its whole address",
