@@ -1,108 +1,87 @@
-"""What plans, changes and receipts are, and what every destination must offer.
+"""What every destination must offer, and the things that it is handed and gives back.
 
 A destination is one class that satisfies ``Destination``; everything about plans, approval, the ledger and
-recovery is done around it, the same way for all of them.
+recovery is done around it, the same way for all of them. Its author needs to import from here alone.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
+
+from activation.errors import (
+    ActivationError,
+    ApplierBusyError,
+    DestinationStoppedError,
+    PayloadError,
+    PlanDriftError,
+    PlanExpiredError,
+    PlanNotApprovedError,
+    PlanStateError,
+    PlanTamperedError,
+)
+from activation.outcomes import (
+    CAP_REACHED,
+    ENDED_CLASSES,
+    MEMBER_GONE,
+    NO_QUOTA,
+    NOT_CONFIRMED,
+    RELATION_ENDED,
+    SPENT_CLASSES,
+    Action,
+    Outcome,
+    ReadBack,
+    Retry,
+    retry_of,
+)
+from activation.records import (
+    ApplyReport,
+    Plan,
+    PlanStatus,
+)
+
+__all__ = [
+    "CAP_REACHED",
+    "ENDED_CLASSES",
+    "MEMBER_GONE",
+    "NOT_CONFIRMED",
+    "NO_QUOTA",
+    "RELATION_ENDED",
+    "SPENT_CLASSES",
+    "Action",
+    "ActivationError",
+    "ApplierBusyError",
+    "ApplyReport",
+    "Change",
+    "Changes",
+    "Channel",
+    "Destination",
+    "DestinationStoppedError",
+    "Estimate",
+    "Members",
+    "Observed",
+    "Order",
+    "Outcome",
+    "PayloadError",
+    "Plan",
+    "PlanDriftError",
+    "PlanExpiredError",
+    "PlanNotApprovedError",
+    "PlanStateError",
+    "PlanStatus",
+    "PlanTamperedError",
+    "ReadBack",
+    "Receipt",
+    "Retry",
+    "Segment",
+    "Values",
+    "retry_of",
+]
 
 Values = dict[str, str | int | None]
-
-
-class ActivationError(RuntimeError):
-    """Base of everything this room refuses to do; the text says what to do next."""
-
-
-class PayloadError(ActivationError):
-    """The warehouse does not hold a payload that can be sent (missing table, unknown segment, bad keys)."""
-
-
-class PlanStateError(ActivationError):
-    """The plan is not in a state that allows what was asked."""
-
-
-class PlanNotApprovedError(PlanStateError):
-    """The policy does not let this plan pass by itself and nobody approved it."""
-
-
-class PlanExpiredError(PlanStateError):
-    """The plan is older than the policy allows."""
-
-
-class PlanDriftError(PlanStateError):
-    """The data, or what is known to be at the destination, changed since the plan was made."""
-
-
-class PlanTamperedError(PlanStateError):
-    """The stored rows of the plan no longer match its hash."""
-
-
-class ApplierBusyError(ActivationError):
-    """Another living process is sending to this destination of this segment."""
-
-
-class DestinationStoppedError(ActivationError):
-    """The destination refuses us as a whole (wrong secret, no permission): going on makes it worse."""
-
-
-class Action(StrEnum):
-    ADD = "add"
-    CHANGE = "change"
-    REMOVE = "remove"
-    HELD = "held"
-
-
-class Outcome(StrEnum):
-    """``pending`` is an intent without a receipt; ``not_sent`` is certain to have had no effect.
-
-    Of messages: ``waiting`` is handed to staff who have not pressed send, which is not sent; ``unknown`` is
-    final, for what no platform can tell any more: counted as if it had arrived, never sent again.
-    """
-
-    PENDING = "pending"
-    WAITING = "waiting"
-    UNKNOWN = "unknown"
-    SENT = "sent"
-    REFUSED = "refused"
-    NOT_SENT = "not_sent"
-    IN_DOUBT = "in_doubt"
-
-
-class PlanStatus(StrEnum):
-    PLANNED = "planned"
-    NEEDS_APPROVAL = "needs_approval"
-    APPROVED = "approved"
-    SENDING = "sending"
-    SENT = "sent"
-    REFUSED = "refused"
-    IN_DOUBT = "in_doubt"
-    WAITING = "waiting"
-    EXPIRED = "expired"
-    SUPERSEDED = "superseded"
-
-
-class ReadBack(StrEnum):
-    """What a destination says about one change whose outcome we do not know."""
-
-    IN_EFFECT = "in_effect"
-    NOT_IN_EFFECT = "not_in_effect"
-    RELATION_ENDED = "relation_ended"
-
-
-RELATION_ENDED = "relation_ended"
-MEMBER_GONE = "member_gone"
-# Refusals that come from life, not from a fault: the row has no receiver any more.
-ENDED_CLASSES = frozenset({RELATION_ENDED, MEMBER_GONE})
-CAP_REACHED, NOT_CONFIRMED, NO_QUOTA = "cap_reached", "not_confirmed", "no_quota"
-# Refusals of one message that no later attempt at the same message will change.
-SPENT_CLASSES = frozenset({CAP_REACHED, NOT_CONFIRMED, NO_QUOTA})
 
 
 class Channel(StrEnum):
@@ -113,24 +92,6 @@ class Channel(StrEnum):
     FILE = "file"
     TOOLS = "tools"
     ALL = "all"
-
-
-class Retry(StrEnum):
-    """What a refusal means for later runs: try again, there is no use, or somebody must do something first.
-
-    A row that needs a person is tried again too: that somebody did it shows in no other way.
-    """
-
-    LATER = "later"
-    NEVER = "never"
-    PERSON = "person"
-
-
-def retry_of(code_class: str | None) -> Retry:
-    """Return how rows refused with a code of this class are treated by later runs."""
-    if code_class in ENDED_CLASSES | SPENT_CLASSES:
-        return Retry.NEVER
-    return Retry.LATER if code_class in ("retry_later", "stopped", "tag_library") else Retry.PERSON
 
 
 @dataclass(frozen=True)
@@ -275,90 +236,3 @@ class Destination(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A row-level diff that may be approved and applied, exactly as it stands, until it expires."""
-
-    plan_id: str
-    segment_code: str
-    destination: str
-    status: PlanStatus
-    plan_hash: str
-    as_of: dt.date
-    created_at: dt.datetime
-    expires_at: dt.datetime
-    adds: int
-    changes: int
-    removes: int
-    unchanged: int
-    known: int
-    held: dict[str, int]
-    estimated_calls: int
-    estimated_minutes: float
-    reason: str | None = None
-    approved_by: str | None = None
-
-    @property
-    def rows(self) -> int:
-        """Rows that would be sent."""
-        return self.adds + self.changes + self.removes
-
-    @property
-    def is_empty(self) -> bool:
-        return self.rows == 0
-
-    def as_metadata(self) -> dict[str, Any]:
-        """Return the plan as plain values."""
-        return {
-            "plan_id": self.plan_id, "segment": self.segment_code, "destination": self.destination,
-            "status": str(self.status), "as_of": self.as_of.isoformat(),
-            "expires_at": self.expires_at.isoformat(),
-            "adds": self.adds, "changes": self.changes, "removes": self.removes, "unchanged": self.unchanged,
-            "held": sum(self.held.values()), "held_reasons": dict(self.held),
-            "estimated_calls": self.estimated_calls, "estimated_minutes": self.estimated_minutes,
-            "reason": self.reason, "approved_by": self.approved_by,
-        }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class ApplyReport:
-    """What applying did (live) or would do (dry_run). ``status`` is the plan's, or ``busy`` or ``failed``."""
-
-    segment_code: str
-    destination: str
-    mode: str
-    status: str
-    plan: Plan | None = None
-    outcomes: Counter[str] = field(default_factory=Counter)
-    refusals: Counter[str] = field(default_factory=Counter)
-    """Rows that were not sent, by code class."""
-    settled: Counter[str] = field(default_factory=Counter)
-    seconds: float = 0.0
-    reason: str | None = None
-
-    @property
-    def ok(self) -> bool:
-        """True when nothing needs a person: sent but for ended relations, or a dry run of such a plan.
-
-        Of messages also when staff have yet to press send, and when a customer may get no more of them.
-        """
-        if self.status == PlanStatus.REFUSED:
-            return self.reason is None and self.refusals.keys() <= ENDED_CLASSES | SPENT_CLASSES
-        return self.status in (
-            PlanStatus.SENT, PlanStatus.PLANNED, PlanStatus.APPROVED, PlanStatus.WAITING
-        )  # fmt: skip
-
-    def as_metadata(self) -> dict[str, Any]:
-        """Return the report as plain values; the plan's own counts are included."""
-        return {
-            **(self.plan.as_metadata() if self.plan else {}),
-            "segment": self.segment_code, "destination": self.destination, "mode": self.mode,
-            "status": str(self.status), "sent": self.outcomes[Outcome.SENT],
-            "refused": self.outcomes[Outcome.REFUSED], "not_sent": self.outcomes[Outcome.NOT_SENT],
-            "waiting_for_staff": self.outcomes[Outcome.WAITING],
-            "in_doubt": self.outcomes[Outcome.IN_DOUBT], "refusals": dict(self.refusals),
-            "settled_by_read_back": dict(self.settled),
-            "seconds": round(self.seconds, 2), "reason": self.reason,
-        }  # fmt: skip

@@ -74,7 +74,7 @@ def compare(
     )
     if withhold is not None:
         withhold(db)
-    db.execute(_HELD_MEMBERS)
+    db.execute(_HELD_MEMBERS + ("" if _all_are_reached(db) else _NOT_REACHED))
     path = folder / "rows.parquet"
     db.execute(f"copy ({_ROWS}) to '{_text(path)}' (format parquet, compression zstd)")
     members_path = None
@@ -130,6 +130,17 @@ def _refuse_doubled(
             f"{destination.relation}: expected unique keys ({', '.join(destination.key_columns)}), "
             f"got {len(found)} more than once (first: {found[0][0]!r}); nothing was planned"
         )
+
+
+def _all_are_reached(db: duckdb.DuckDBPyConnection) -> bool:
+    """True when the desired rows are one for each member that may receive, which two sums tell.
+
+    So it is with every destination but those that a customer can have several rows at. Looking for the members
+    without a row is a join of them all.
+    """
+    row = db.execute(_REACHED).fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 def _one(db: duckdb.DuckDBPyConnection, query: str) -> int:
@@ -205,11 +216,23 @@ from judged
 _HELD_MEMBERS = """
 create or replace temp table held_members as
 select customer_id, reason from excluded
+"""
+
+_NOT_REACHED = """
 union all
 select members.customer_id, 'no_relation' as reason
 from members
 anti join (select hash(customer_id) as h from desired) as reached on reached.h = hash(members.customer_id)
 anti join excluded on excluded.customer_id = members.customer_id
+"""
+
+_REACHED = """
+with members_of as (select count(*) as n, sum(hash(customer_id)::hugeint) as h from members),
+excluded_of as (select count(*) as n, sum(hash(customer_id)::hugeint) as h from excluded),
+desired_of as (select count(*) as n, sum(hash(customer_id)::hugeint) as h from desired)
+select members_of.n = excluded_of.n + desired_of.n
+    and coalesce(members_of.h, 0) = coalesce(excluded_of.h, 0) + coalesce(desired_of.h, 0)
+from members_of, excluded_of, desired_of
 """
 
 _ROWS = """

@@ -11,43 +11,46 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from activation.contracts import ActivationError, ApplierBusyError
+from activation.contracts import ApplierBusyError
 from activation.messages.tables import touches
-from activation.tables import FORMAT, facts, metadata, one_open_intent
+from activation.migrations import LedgerError, keep_older, prepare
+from activation.tables import metadata, one_open_intent
 from common.redact import redact
 from common.settings import Settings
 
 assert one_open_intent.table is not None  # it belongs to the tables that are created below
 assert touches.metadata is metadata
 
+__all__ = ["Ledger", "LedgerError"]
+
 _WRITE_LOCK = 7_405_191  # any number that nobody else on the database uses
 
 
-class LedgerError(ActivationError):
-    """The ledger cannot be opened."""
-
-
 class Ledger:
-    """One open ledger. Use as a context manager, so that files and connections are let go.
+    """One open ledger, brought to the present format. Use as a context manager: files and connections are let go.
 
     Raises:
-        LedgerError: it cannot be reached, or was written by another version of Siyu.
+        LedgerError: it cannot be reached, or was written by a version of Siyu that this one does not follow.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._locks_dir = settings.ledger_path.with_name(settings.ledger_path.name + ".locks")
+        self._path = settings.ledger_path
         self.engine = _engine(settings)
         self._is_postgresql = self.engine.dialect.name == "postgresql"
         try:
+            if not self._is_postgresql:
+                keep_older(settings.ledger_path)
             with self.writing() as db:
-                _prepare(db)
+                prepare(db)
         except sa.exc.OperationalError as error:
             self.engine.dispose()
             raise LedgerError(
@@ -80,6 +83,12 @@ class Ledger:
         )
         with self.engine.connect().execution_options(**options) as db, db.begin():
             yield db
+
+    def give_space_back(self) -> None:
+        """Let a SQLite file shrink after much was deleted; PostgreSQL does so by itself."""
+        if not self._is_postgresql:
+            with closing(sqlite3.connect(self._path, timeout=60)) as db:
+                db.execute("vacuum")
 
     @contextmanager
     def exclusive(self, segment_code: str, destination: str) -> Iterator[None]:
@@ -144,24 +153,6 @@ def _engine(settings: Settings) -> sa.Engine:
 
 def _sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
-
-
-def _prepare(db: sa.Connection) -> None:
-    found = set(sa.inspect(db).get_table_names())
-    if "plans" in found and "facts" not in found:
-        raise LedgerError(
-            f"the ledger is of an older format than {FORMAT}, which this version does not read; "
-            "reconcile with the version that wrote it, then move the file away"
-        )
-    if "facts" not in found:
-        metadata.create_all(db)
-        db.execute(sa.insert(facts).values(name="format", value=FORMAT))
-        return
-    kept = db.execute(sa.select(facts.c.value).where(facts.c.name == "format")).scalar()
-    if kept != FORMAT:
-        raise LedgerError(f"the ledger: expected format {FORMAT}, got {kept}; use the version that wrote it")
-    if touches.name not in found:
-        metadata.create_all(db)  # a ledger of before there were messages
 
 
 def _configure(connection: Any, _: object) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from activation import overrides
+from activation.archive import archived
 from activation.contracts import ENDED_CLASSES, Outcome
 from activation.destinations import MESSAGE_NAMES
 from activation.ledger import Ledger
@@ -46,6 +48,7 @@ SYNC_RUNS_SCHEMA = pa.schema(
         ("destination", _TEXT),
         ("mode", _TEXT),
         ("status", _TEXT),
+        ("plan_status", _TEXT),
         ("reason", _TEXT),
         ("as_of", pa.date32()),
         ("add_count", pa.int64()),
@@ -141,33 +144,52 @@ def sync_log(settings: Settings) -> pa.Table:
 
     ``outcome`` is sent, refused, not_sent, in_doubt, or pending (being sent now, or by a run that died); of
     messages also waiting (for staff to press send) and unknown (for good).
-    Instants are UTC; ``receipt_at`` is NULL while the outcome is not known.
+    Instants are UTC; ``receipt_at`` is NULL while the outcome is not known. Rows that were moved to archives
+    are here like the others.
+
+    Raises:
+        LedgerError: an archive is missing or was altered.
     """
     query = sa.select(*(deliveries.c[name] for name in SYNC_LOG_SCHEMA.names)).order_by(
         deliveries.c.intent_at, deliveries.c.plan_id, deliveries.c.row_key
     )
-    return _read(settings, query, SYNC_LOG_SCHEMA)
+    with Ledger(settings) as ledger, ledger.reading() as db:
+        older = [each.select(SYNC_LOG_SCHEMA.names) for each in archived(settings, db)]
+        kept = _rows(db, query, SYNC_LOG_SCHEMA)
+    if not older:
+        return kept
+    order = [(name, "ascending") for name in ("intent_at", "plan_id", "row_key")]
+    return pa.concat_tables([*older, kept]).sort_by(order)
 
 
 def sync_runs(settings: Settings) -> pa.Table:
-    """Return one row per run that applied a plan, rehearsals (dry_run) too; oldest first.
+    """Return one row per run that applied a plan, rehearsals (dry_run) too, and one per plan that had none.
 
-    Counts are rows; those of what was sent are the run's own, and of rows that were settled later by
-    reading back ``sync_log`` tells.
+    Oldest first. A plan without a run has the mode ``plan``, its own id as ``run_id`` and its own status and
+    reason. ``plan_status`` is where the plan stands now. Counts are rows; those of what was sent are the run's
+    own, and of rows that were settled later by reading back ``sync_log`` tells.
     """
     outcome = {
         f"{each}_count": sa.func.coalesce(runs.c.outcomes[str(each)].as_integer(), 0)
         for each in (Outcome.SENT, Outcome.REFUSED, Outcome.NOT_SENT, Outcome.IN_DOUBT, Outcome.WAITING)
     }
-    rows: dict[str, sa.ColumnElement[Any]] = {
-        "add_count": plans.c.adds, "change_count": plans.c.changes, "remove_count": plans.c.removes,
-        "as_of": plans.c.as_of, "approved_by": plans.c.approved_by, "held_count": plans.c.held, **outcome,
+    own = {
+        "run_id": plans.c.plan_id, "mode": sa.literal("plan"), "status": plans.c.status,
+        "reason": plans.c.reason, "started_at": plans.c.created_at, "finished_at": plans.c.finished_at,
     }  # fmt: skip
-    columns = [rows[name] if name in rows else runs.c[name] for name in SYNC_RUNS_SCHEMA.names]
+    rows: dict[str, sa.ColumnElement[Any]] = {
+        "plan_status": plans.c.status, "add_count": plans.c.adds, "change_count": plans.c.changes,
+        "remove_count": plans.c.removes, "held_count": plans.c.held, **outcome,
+    }  # fmt: skip
+    no_run = runs.c.run_id.is_(None)
+    for name in SYNC_RUNS_SCHEMA.names:
+        if name in own:
+            rows[name] = sa.case((no_run, own[name]), else_=runs.c[name])
+    columns = [rows[name] if name in rows else plans.c[name] for name in SYNC_RUNS_SCHEMA.names]
     query = (
         sa.select(*columns)
-        .join_from(runs, plans, plans.c.plan_id == runs.c.plan_id)
-        .order_by(runs.c.started_at, runs.c.run_id)
+        .join_from(plans, runs, plans.c.plan_id == runs.c.plan_id, isouter=True)
+        .order_by(rows["started_at"], rows["run_id"])
     )
     held = SYNC_RUNS_SCHEMA.names.index("held_count")
     return _read(
@@ -210,6 +232,7 @@ def public_tables(settings: Settings) -> dict[str, pa.Table]:
         "destination_state": state(settings),
         "contact_ledger": contact_ledger(settings),
         "held_messages": held_messages(settings, MESSAGE_NAMES),
+        "gate_overrides": overrides.table(settings),
     }
 
 
@@ -259,10 +282,19 @@ def _read(
     schema: pa.Schema,
     convert: Callable[[tuple[Any, ...]], tuple[Any, ...]] = tuple,
 ) -> pa.Table:
-    batches = []
     with Ledger(settings) as ledger, ledger.reading() as db:
-        found = db.execute(query.execution_options(stream_results=True, yield_per=_BATCH_ROWS))
-        for part in found.partitions():
-            columns = zip(zip(*map(convert, part), strict=True), schema.types, strict=True)
-            batches.append(pa.record_batch([pa.array(each, kind) for each, kind in columns], schema=schema))
+        return _rows(db, query, schema, convert)
+
+
+def _rows(
+    db: sa.Connection,
+    query: sa.Select[Any],
+    schema: pa.Schema,
+    convert: Callable[[tuple[Any, ...]], tuple[Any, ...]] = tuple,
+) -> pa.Table:
+    batches = []
+    found = db.execute(query.execution_options(stream_results=True, yield_per=_BATCH_ROWS))
+    for part in found.partitions():
+        columns = zip(zip(*map(convert, part), strict=True), schema.types, strict=True)
+        batches.append(pa.record_batch([pa.array(each, kind) for each, kind in columns], schema=schema))
     return pa.Table.from_batches(batches, schema)

@@ -39,10 +39,12 @@ class WecomTagsPolicy(_Strict):
     in_flight: int = Field(ge=1, le=5)
     seconds_per_call: float = Field(gt=0)
     timeout_seconds: float = Field(gt=0)
+    warn_tags_share: float = Field(gt=0, le=1)
 
 
 class FileExportPolicy(_Strict):
     formats: list[Literal["csv", "parquet", "xlsx"]]
+    hashed_ids: list[Literal["unionid_sha256", "unionid_hmac", "phone_hmac"]]
 
 
 class WebhookPolicy(_Strict):

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from common.clock import UTC
 
-FORMAT = "2"
+FORMAT = "3"
+"""Raised with every change of a table here; ``migrations`` says how an older ledger becomes this one."""
 
 
 class Instant(sa.types.TypeDecorator[dt.datetime]):
@@ -177,6 +178,32 @@ consents = sa.Table(
     sa.Column("recorded_by", sa.String, nullable=False),
     sa.Column("reason", sa.String),
     sa.Index("consents_by_channel", "channel", "identifier_key"),
+)
+
+# Who let a payload leave that the gate had held, and why: for exactly these rows, judged by exactly this suite.
+overrides = sa.Table(
+    "overrides",
+    metadata,
+    sa.Column("override_id", sa.String, primary_key=True),
+    sa.Column("segment_code", sa.String, nullable=False),
+    sa.Column("suite", sa.String, nullable=False),
+    sa.Column("payload_digest", sa.String, nullable=False),
+    sa.Column("verdict", sa.String, nullable=False),
+    sa.Column("granted_by", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("granted_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Index("overrides_by_payload", "segment_code", "payload_digest"),
+)
+
+# Parquet files in the home that rows of ``deliveries`` were moved to; a file that is not listed does not count.
+archives = sa.Table(
+    "archives",
+    metadata,
+    sa.Column("archive_id", sa.String, primary_key=True),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.String, nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
 )
 
 runs = sa.Table(

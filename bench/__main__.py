@@ -25,6 +25,7 @@ from bench.measure import ROUNDS, Measure
 from bench.predict import p13s
 from bench.rules import p5
 from bench.sets import p4
+from bench.throughput import p14
 from bench.why import p8
 from common.lake import Lake
 from common.settings import load_settings
@@ -115,6 +116,7 @@ MEASURES: dict[str, Callable[[int | None, Path], Measure]] = {
     "P10": p10,
     "P13": p13,
     "P13s": p13s,
+    "P14": lambda asked, folder: p14(asked or 5000, folder, ROUNDS),
 }
 
 

@@ -166,6 +166,13 @@ class Settings(BaseSettings):
     segments_database_url: SecretStr | None = Field(
         default=None, description="The destination postgresql_table: postgresql:// with its password"
     )
+    handoff_key: SecretStr | None = Field(
+        default=None, description="Key of the keyed ids in hand-off files, at least 32 bytes"
+    )
+    alert_webhook: SecretStr | None = Field(
+        default=None,
+        description="WeCom group robot (群机器人) that is told of failed runs and held segments: its whole address",
+    )
     pii_key: SecretStr | None = Field(default=None, description="Key of the phone HMAC, at least 32 bytes")
     draw_key: SecretStr | None = Field(
         default=None, description="Key of holdouts and A/B splits; empty: it follows from that of the phones"
@@ -214,6 +221,10 @@ class Settings(BaseSettings):
     @property
     def ledger_path(self) -> Path:
         return self.home / "ledger.sqlite"
+
+    @property
+    def ledger_archive_dir(self) -> Path:
+        return self.home / "ledger_archive"
 
     @property
     def state_copies_dir(self) -> Path:

@@ -14,10 +14,12 @@ import dagster as dg
 
 from common.lake import Lake
 from common.settings import Settings
-from orchestration.assets.published import PUBLISHED_KEY
+from orchestration.alerts import ALERTED_TAG, Trouble, alert
+from orchestration.assets.published import PUBLISHED_KEY, held_segments
 from orchestration.daily import JOB_NAME
 from orchestration.days import last_complete_day
 from orchestration.home import fail_stale_runs
+from orchestration.project import declared_segments
 
 MAX_ATTEMPTS = 3
 PARTITION_TAG = "dagster/partition"
@@ -106,6 +108,7 @@ def automation(
         _catch_up(settings, job, sensor_status),
         _inbox(settings, job, sensor_status),
         _stale_runs(settings),
+        failed_runs(settings),
     ]
     return [schedule, weekly], sensors
 
@@ -168,6 +171,41 @@ def _stale_runs(settings: Settings) -> dg.SensorDefinition:
         return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "every started run lives")
 
     return stale_runs
+
+
+def failed_runs(settings: Settings) -> dg.SensorDefinition:
+    """Always on where a robot is set: whoever set one wants to be told."""
+    is_set = settings.alert_webhook is not None
+
+    @dg.run_failure_sensor(
+        name="failed_runs",
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING if is_set else dg.DefaultSensorStatus.STOPPED,
+        description="Tells the WeCom group robot (SIYU_ALERT_WEBHOOK) of failed runs and held segments.",
+    )
+    def told(context: dg.RunFailureSensorContext) -> None:
+        run = context.dagster_run
+        if ALERTED_TAG in run.tags:  # `siyu run` has told of it
+            return
+        events = context.get_step_failure_events()
+        errors = [f"{each.step_key}: {_error_kind(each)}" for each in events]
+        held = held_segments(context.instance, declared_segments()) if run.job_name == JOB_NAME else []
+        unheard = alert(
+            settings, Trouble(run.job_name, run.run_id, run.tags.get(PARTITION_TAG), errors, held)
+        )
+        if unheard:
+            # The tick fails and Dagster shows it; the next run is told of all the same.
+            raise RuntimeError(f"nobody could be told of run {run.run_id[:8]}: {unheard}")
+
+    return told
+
+
+def _error_kind(event: dg.DagsterEvent) -> str:
+    """Return the class of a step's error; its text may quote data."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return (error.cls_name if error is not None else None) or "error"
 
 
 def _published(instance: dg.DagsterInstance, run_id: str) -> bool:

@@ -12,6 +12,7 @@ from orchestration.cli_activation import add_activation_commands
 from orchestration.cli_channels import add_channel_commands
 from orchestration.cli_identity import add_identity_commands
 from orchestration.cli_lake import gate_app, ingest_app
+from orchestration.cli_lift import add_lift_command
 from orchestration.cli_predict import predict_app
 from orchestration.cli_rules import rules_app
 from orchestration.cli_segments import segments_app
@@ -39,6 +40,7 @@ app.add_typer(tags_app, name="tags")
 add_activation_commands(app)
 add_channel_commands(app)
 add_identity_commands(app)
+add_lift_command(app)
 
 Day = Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Business day, like 2026-11-20.")]
 

@@ -1,4 +1,4 @@
-"""`siyu plan`, `approve`, `apply`, `reconcile`, `consent`: by hand what the daily job does by itself."""
+"""`siyu plan`, `approve`, `apply` and what belongs to them: by hand what the daily job does by itself."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import typer
 
 from orchestration.terminal import EXIT_FAILED, expected_errors, refuse, settings_or_refuse, terminal
 
+ledger_app = typer.Typer(no_args_is_help=True, help="The ledger: what was planned, sent and received.")
+
 
 def add_activation_commands(app: typer.Typer) -> None:
     """Register the commands with the app."""
-    for command in (plan, approve, apply, reconcile, consent):
+    for command in (plan, approve, apply, override, reconcile, consent):
         app.command()(command)
+    app.add_typer(ledger_app, name="ledger")
 
 
 def plan(segment: Annotated[str, typer.Argument(help="Segment code, as `siyu status` shows it.")]) -> None:
@@ -47,9 +50,12 @@ def apply(
     """Apply exactly this plan."""
     from activation.apply import apply_plan
     from orchestration.demo import outside
+    from orchestration.sending import refuse_held
 
     console = terminal()
     try:
+        if live:
+            refuse_held(settings_or_refuse(), plan_id)
         with outside(settings_or_refuse(), line=console.print) as reachable:
             report = apply_plan(reachable, plan_id, mode="live" if live else "dry_run")
     except expected_errors() as error:
@@ -59,6 +65,24 @@ def apply(
         f"{report.segment_code} -> {report.destination} ({report.mode}): {report.status}, {outcomes}"
     )
     raise typer.Exit(0 if report.ok else EXIT_FAILED)
+
+
+def override(
+    segment: Annotated[str, typer.Argument(help="Segment code that the gate holds.")],
+    by: Annotated[str, typer.Option(help="Who says so; it is kept in the ledger.")],
+    reason: Annotated[str, typer.Option(help="Why it may leave all the same; it is kept too.")],
+) -> None:
+    """Let a held segment leave, with exactly the rows it has now. The next run sends it."""
+    from orchestration.project import segment_named
+    from orchestration.sending import override_held
+
+    try:
+        passed = override_held(settings_or_refuse(), segment_named(segment), by=by, reason=reason)
+    except expected_errors() as error:
+        refuse(error)
+    for each in passed:
+        terminal().print(f"overridden: {each}", markup=False)
+    terminal().print("kept in the ledger (gate_overrides); rows that change are judged anew")
 
 
 def reconcile(
@@ -108,3 +132,18 @@ def consent(
     except expected_errors() as error:
         refuse(error)
     terminal().print(f"recorded for {len(keys)} identifiers; the next plan follows it", markup=False)
+
+
+@ledger_app.command("prune")
+def prune(
+    keep_days: Annotated[int, typer.Option(help="Receipts of the last so many days stay in the ledger.")],
+) -> None:
+    """Move old receipts to Parquet files in the home; sync_log stays whole, the ledger becomes small."""
+    from activation.archive import prune as prune_ledger
+
+    try:
+        done = prune_ledger(settings_or_refuse(), keep_days=keep_days)
+    except expected_errors() as error:
+        refuse(error)
+    where = f" to {done.archive_id}.parquet" if done.archive_id else ""
+    terminal().print(f"{done.receipts:,} receipts moved{where}; the rows of {done.plans:,} plans forgotten")

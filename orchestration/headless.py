@@ -8,10 +8,12 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from common.settings import Settings
+from orchestration.alerts import ALERTED_TAG, Trouble, alert
 from orchestration.days import last_complete_day
 from orchestration.dbt_run import cool_down, warm_project, warm_up
 from orchestration.home import PID_TAG, claim, fail_stale_runs, open_instance, release
@@ -25,12 +27,13 @@ class RunRefusedError(ValueError):
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended. ``log_path`` has everything that dbt and others printed."""
+    """How a run ended. ``held`` segments stay as they were; ``log_path`` has everything that dbt and others printed."""
 
     run_id: str
     success: bool
     failed_steps: list[str]
     log_path: Path
+    held: list[str] = field(default_factory=list)
 
 
 def run_daily(
@@ -51,6 +54,8 @@ def run_daily(
     """
     day = as_of or last_complete_day(settings)
     _check_day(settings, day)
+    from orchestration.daily import JOB_NAME
+
     claim(settings, wait_seconds=wait_seconds)
     line(f"daily job as of {day}, in {settings.home}")
     warm_up()
@@ -59,7 +64,22 @@ def run_daily(
         with open_instance(settings) as instance:
             for run_id in fail_stale_runs(settings, instance):
                 line(f"[yellow]![/] run {run_id[:8]} had been killed; marked as failed")
-            return _run(settings, instance, day, as_of, known_at, full_refresh, line)
+                _alert(settings, instance, Trouble(JOB_NAME, run_id, was_killed=True), line)
+            try:
+                outcome = _run(settings, instance, day, as_of, known_at, full_refresh, line)
+            except (
+                Exception
+            ) as error:  # it never became a run: the dbt project does not parse, the disk is full
+                _alert(
+                    settings, instance, Trouble(JOB_NAME, "", day.isoformat(), [type(error).__name__]), line
+                )
+                raise
+            if not outcome.success or outcome.held:
+                trouble = Trouble(
+                    JOB_NAME, outcome.run_id, day.isoformat(), outcome.failed_steps, outcome.held
+                )
+                _alert(settings, instance, trouble, line)
+            return outcome
     finally:
         gc.enable()
         cool_down()
@@ -75,9 +95,11 @@ def _run(
     full_refresh: bool,
     line: Line,
 ) -> RunOutcome:
+    from orchestration.assets.published import held_segments
     from orchestration.daily import JOB_NAME, run_config
     from orchestration.definitions import build_definitions
     from orchestration.progress import show_progress
+    from orchestration.project import declared_segments
 
     job = build_definitions(settings).resolve_job_def(JOB_NAME)
     warm_project(settings)
@@ -95,7 +117,19 @@ def _run(
             raise_on_error=False,
         )
     failed = [event.step_key or "" for event in result.all_events if event.is_step_failure]
-    return RunOutcome(result.run_id, result.success, failed, log_path)
+    held = held_segments(instance, declared_segments())  # type: ignore[arg-type]
+    return RunOutcome(result.run_id, result.success, failed, log_path, held)
+
+
+def _alert(settings: Settings, instance: Any, trouble: Trouble, line: Line) -> None:
+    """Tell the group of a run, and mark the run so that the sensor of a daemon does not tell it again."""
+    if settings.alert_webhook is None:
+        return
+    unheard = alert(settings, trouble)
+    if unheard:
+        line(f"[yellow]![/] nobody could be told: {unheard}")
+    elif trouble.run_id:
+        instance.add_run_tags(trouble.run_id, {ALERTED_TAG: "true"})
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from common.settings import Settings
-from orchestration.project import ProjectError, SegmentSpec, declared_segments
+from orchestration.project import segment_named
 from orchestration.sending import plan_destinations
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def show_plans(settings: Settings, segment_code: str, console: Console) -> None:
     from activation.contracts import ActivationError
 
     planned = plan_destinations(
-        settings.model_copy(update={"activation_mode": "dry_run"}), _find(segment_code)
+        settings.model_copy(update={"activation_mode": "dry_run"}), segment_named(segment_code)
     )
     for plan in planned.plans:
         _show(settings, plan, console)
@@ -56,13 +56,6 @@ def _show_rows(rows: list[Change], console: Console) -> None:
         )
         table.add_row(action, row.row_key, row.customer_id, str(row.values.get("sender", "")), says)
     console.print(table)
-
-
-def _find(code: str) -> SegmentSpec:
-    segments = {segment.code: segment for segment in declared_segments()}
-    if code not in segments:
-        raise ProjectError(f"no segment {code!r}; declared: {', '.join(segments)}")
-    return segments[code]
 
 
 def _show(settings: Settings, plan: Plan, console: Console) -> None:

@@ -58,6 +58,18 @@ def declared_segments(project_dir: Path = DBT_PROJECT_DIR) -> list[SegmentSpec]:
     ]
 
 
+def segment_named(code: str) -> SegmentSpec:
+    """Return a declared segment.
+
+    Raises:
+        ProjectError: there is none with this code.
+    """
+    segments = {segment.code: segment for segment in declared_segments()}
+    if code not in segments:
+        raise ProjectError(f"no segment {code!r}; declared: {', '.join(segments)}")
+    return segments[code]
+
+
 def public_tables(manifest_path: Path) -> list[PublicTable]:
     """Return the models whose ``config.meta.published_as`` gives them a public name, sorted by name.
 

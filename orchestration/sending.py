@@ -10,7 +10,7 @@ from expectations.spec import activation_suite_name
 from expectations.verdict import Request
 from orchestration.days import built_as_of, last_complete_day
 from orchestration.judged import Judged, digest_of_query, digest_of_suite
-from orchestration.project import SegmentSpec
+from orchestration.project import SegmentSpec, segment_named
 
 if TYPE_CHECKING:
     from activation.contracts import Plan
@@ -61,8 +61,72 @@ def judge_payloads(settings: Settings, segment: SegmentSpec, plans: list[Plan]) 
             waiting, judge_many(each for _, _, each in waiting), strict=True
         ):
             memory.remember(key, digest, verdict)
-            verdicts.append(verdict.as_metadata())
+            verdicts.append(_overridden(settings, segment.code, digest, verdict.as_metadata()))
     return verdicts
+
+
+def refuse_held(settings: Settings, plan_id: str) -> None:
+    """Do nothing when the gate lets a plan's payload pass; what is sent by hand is judged like everything else.
+
+    Raises:
+        PayloadHeldError: it is held, and nobody overrode that.
+        PlanStateError: no plan has this id.
+        ProjectError: its segment is not declared any more.
+    """
+    from activation.overrides import PayloadHeldError
+    from activation.plans import get_plan
+
+    plan = get_plan(settings, plan_id)
+    for each in judge_payloads(settings, segment_named(plan.segment_code), [plan]):
+        if each["held"]:
+            raise PayloadHeldError(
+                f"the gate holds {plan.segment_code}: {each['reason']}; nothing was sent. Correct the data, or let it "
+                f"leave all the same: siyu override {plan.segment_code} --by NAME --reason WHY"
+            )
+
+
+def override_held(settings: Settings, segment: SegmentSpec, *, by: str, reason: str) -> list[str]:
+    """Let what the gate holds of a segment leave all the same, exactly as it is now; return what is let pass.
+
+    Raises:
+        OverrideError: nothing of it is held, or nobody says who and why.
+        ActivationError: it cannot be planned.
+    """
+    from activation.overrides import OverrideError, grant
+
+    planned = plan_destinations(settings.model_copy(update={"activation_mode": "dry_run"}), segment)
+    if planned.errors:
+        raise OverrideError("; ".join(f"{name}: {why}" for name, why in planned.errors.items()))
+    held = [each for each in judge_payloads(settings, segment, planned.plans) if each["held"]]
+    if not held:
+        raise OverrideError(
+            f"nothing of segment {segment.code!r} is held; `siyu plan {segment.code}` shows it"
+        )
+    for each in held:
+        grant(
+            settings,
+            segment.code,
+            each["suite"],
+            each["digest"],
+            verdict=each["reason"],
+            by=by,
+            reason=reason,
+        )
+    return [f"{each['suite']}: {each['reason']}" for each in held]
+
+
+def _overridden(settings: Settings, code: str, digest: str, verdict: dict[str, Any]) -> dict[str, Any]:
+    """Return the verdict, no longer held when a person let exactly this payload pass."""
+    verdict = {**verdict, "digest": digest}
+    if not verdict["held"]:
+        return verdict
+    from activation.overrides import find
+
+    override = find(settings, code, digest)
+    if override is None:
+        return verdict
+    said = f"{verdict['reason']}; overridden by {override.granted_by}: {override.reason}"
+    return {**verdict, "held": False, "reason": said}
 
 
 def payload_query(table: str, segment_code: str) -> str:

@@ -17,6 +17,7 @@ SANDBOX_OFFICIAL_SECRET = "sandbox-official-secret"  # noqa: S105
 SANDBOX_YOUZAN_CLIENT_ID = "sandbox-youzan-client"
 SANDBOX_YOUZAN_SECRET = "sandbox-youzan-secret"  # noqa: S105
 SANDBOX_YOUZAN_KDT_ID = "5090001"
+SANDBOX_ROBOT_KEY = "5a6e6462-6f78-0000-0006-sandboxrobot"
 
 
 def as_environment(base_url: str) -> dict[str, str]:
@@ -38,6 +39,7 @@ def as_environment(base_url: str) -> dict[str, str]:
         "SIYU_WECOM_CALLBACK_AES_KEY": SANDBOX_CALLBACK_AES_KEY,
         "SIYU_SHOP_CALLBACK_TOKEN": SANDBOX_CALLBACK_TOKEN,
         "SIYU_SHOP_CALLBACK_AES_KEY": SANDBOX_CALLBACK_AES_KEY,
+        "SIYU_ALERT_WEBHOOK": f"{base_url}/cgi-bin/webhook/send?key={SANDBOX_ROBOT_KEY}",
     }
 
 

@@ -30,6 +30,7 @@ from sandbox.leads_api import LeadsApi
 from sandbox.miniprogram_api import MiniprogramApi
 from sandbox.official_account_api import OfficialAccountApi
 from sandbox.outbound_api import OutboundApi
+from sandbox.robot_api import RobotApi
 from sandbox.sending import Sending
 from sandbox.sending_api import SendingApi
 from sandbox.state import SandboxState
@@ -79,7 +80,7 @@ def create_app(
         Route(path, _guarded(handler, tokens, app), methods=[method])
         for (method, path), (handler, app) in handlers.items()
     ]
-    routes += youzan_routes(desk, tokens)
+    routes += youzan_routes(desk, tokens) + RobotApi().routes()
     routes += _token_routes(tokens) + _own_routes(desk, tokens, calls) + _fault_routes(struck)
     app = Starlette(routes=routes, exception_handlers={ApiError: _refuse})
     app.add_middleware(

@@ -1,7 +1,8 @@
 """File hand-off: the whole segment as a CSV per business day (and Parquet, XLSX), for tools that take lists.
 
-Ids only, no phones. The file is written beside its place and moved there whole, so a reader never sees half
-of it, and written anew only when a member or one of its values changed.
+Ids only, no phones; hashed ids of other systems stand in columns after them when the policy says so. The file is
+written beside its place and moved there whole, so a reader never sees half of it, and written anew only when a
+member or one of its values changed.
 """
 
 from __future__ import annotations
@@ -31,10 +32,12 @@ from activation.destinations.hand_off_files import (
     FORMATS,
     Cell,
     TooManyRowsError,
+    UnconfirmedFileError,
     csv_text,
     safe_text,
     write_whole,
 )
+from activation.destinations.hashed_ids import HashedIds
 from activation.policy import Policy
 from common.settings import Settings
 
@@ -68,6 +71,7 @@ class FileExport:
 
     def __init__(self, settings: Settings, policy: Policy) -> None:
         self._exports_dir = settings.exports_dir
+        self._settings, self._hashed_columns = settings, policy.file_export.hashed_ids
         self._formats = {"csv", *policy.file_export.formats}
 
     def check(self, segment: Segment) -> None:
@@ -81,7 +85,8 @@ class FileExport:
         return Estimate(0, 0.0)
 
     def prepare(self, order: Order, counts: Mapping[Action, int]) -> None:
-        """Make the folder of the segment."""
+        """Make the folder of the segment; refuse keyed ids without a key."""
+        HashedIds(self._settings, self._hashed_columns)
         try:
             self._folder(order).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -92,11 +97,22 @@ class FileExport:
     def send(self, order: Order, changes: Sequence[Change]) -> Iterator[Receipt]:
         """Write the file; the receipt carries its sha256 and row count."""
         target = self._target(order)
+        hashed = HashedIds(self._settings, self._hashed_columns)
+        ids, none = hashed.by_customer(), [None] * len(hashed.columns)
         try:
             # The CSV comes last: it is the one that is read back.
             for kind in sorted(self._formats, key=lambda kind: kind == "csv"):
-                content = FORMATS[kind](COLUMNS, (_cells(values) for values in order.members))
+                rows = (
+                    [*_cells(values), *ids.get(str(values["customer_id"]), none)] for values in order.members
+                )
+                content = FORMATS[kind]((*COLUMNS, *hashed.columns), rows)
                 write_whole(target.with_suffix(f".{kind}"), content)
+        except UnconfirmedFileError as error:
+            for change in changes:
+                yield Receipt(
+                    change.row_key, Outcome.IN_DOUBT, None, "unknown", f"not confirmed: {error.strerror}"
+                )
+            return
         except (OSError, TooManyRowsError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             for change in changes:
@@ -167,4 +183,5 @@ def _in_effect(change: Change, there: dict[str, list[str]]) -> bool:
     key = safe_text(change.row_key)
     if change.action == Action.REMOVE:
         return key not in there
-    return there.get(key) == _line(change.values)
+    # Hashed ids follow the columns that are compared.
+    return there.get(key, [])[: len(COLUMNS)] == _line(change.values)

@@ -28,6 +28,10 @@ class TooManyRowsError(ValueError):
     """The format does not hold so many rows."""
 
 
+class UnconfirmedFileError(OSError):
+    """The file is in its place, but the disk did not confirm it: after a power cut the old one may be back."""
+
+
 def safe_text(text: str) -> str:
     """Return the text so that no spreadsheet takes it for a formula."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
@@ -93,7 +97,12 @@ FORMATS: dict[str, Callable[[Sequence[str], Iterable[Row]], bytes]] = {
 
 
 def write_whole(target: Path, content: bytes) -> None:
-    """Write a file so that readers see all of it or nothing, also after a power cut."""
+    """Write a file so that readers see all of it or nothing, also after a power cut.
+
+    Raises:
+        UnconfirmedFileError: readers see it now; whether they still do after a power cut is not known.
+        OSError: it could not be written; what was there before is untouched.
+    """
     scratch = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         with scratch.open("wb") as file:
@@ -103,7 +112,10 @@ def write_whole(target: Path, content: bytes) -> None:
         scratch.replace(target)
     finally:
         scratch.unlink(missing_ok=True)
-    fsync(target.parent)
+    try:
+        fsync(target.parent)
+    except OSError as error:
+        raise UnconfirmedFileError(error.errno, error.strerror) from error
 
 
 def _array(cells: list[Cell]) -> pa.Array:

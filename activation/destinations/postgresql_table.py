@@ -6,14 +6,13 @@ Siyu makes the table ``siyu_segment_members`` and touches no other. A chunk is o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from activation.contracts import (
     Action,
     ActivationError,
     Change,
-    Channel,
     DestinationStoppedError,
     Estimate,
     Observed,
@@ -22,8 +21,8 @@ from activation.contracts import (
     ReadBack,
     Receipt,
     Segment,
-    Values,
 )
+from activation.destinations.tool_members import ToolMembers
 from activation.policy import Policy
 from common.redact import redact
 from common.settings import Settings
@@ -47,32 +46,19 @@ _DROP = "delete from siyu_segment_members where segment_code = %s and customer_i
 _LOOK = 'select customer_id, "values"::text from siyu_segment_members where segment_code = %s'
 
 
-class PostgresqlTable:
+class PostgresqlTable(ToolMembers):
     """The destination ``postgresql_table``."""
 
     name = "postgresql_table"
-    channel = Channel.TOOLS
-    relation = "activation.act_tools__segment_members"
-    key_columns: tuple[str, ...] = ("customer_id",)
-    value_columns: tuple[str, ...] = ("customer_no", "entered_date", "tier_code")
-    checked_columns: tuple[str, ...] = ()
     chunk_rows: int | None = 5_000
-    needs_members = False
-    removes = True
 
     def __init__(self, settings: Settings, policy: Policy) -> None:
         self._url = settings.segments_database_url
         self._kept: psycopg.Connection[Any] | None = None
 
-    def check(self, segment: Segment) -> None:
-        """Every segment can be a table's rows."""
-
-    def check_values(self, values: Iterable[Values]) -> None:
-        """No columns are asked to be checked."""
-
     def estimate(self, rows: int) -> Estimate:
         """One transaction per 5,000 rows; no limits of anybody."""
-        return Estimate(-(-rows // (self.chunk_rows or 1)), 0.0)
+        return Estimate(self.calls(rows), 0.0)
 
     def prepare(self, order: Order, counts: Mapping[Action, int]) -> None:
         """Connect and make the table where it is missing."""

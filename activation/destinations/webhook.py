@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import httpx
 import stamina
@@ -19,7 +19,6 @@ from activation.contracts import (
     Action,
     ActivationError,
     Change,
-    Channel,
     DestinationStoppedError,
     Estimate,
     Observed,
@@ -28,8 +27,8 @@ from activation.contracts import (
     ReadBack,
     Receipt,
     Segment,
-    Values,
 )
+from activation.destinations.tool_members import ToolMembers
 from activation.policy import Policy
 from common.clock import utc_now
 from common.settings import Settings
@@ -43,33 +42,20 @@ class _LaterError(Exception):
     """The receiver asked us to come again later; nothing was taken."""
 
 
-class Webhook:
+class Webhook(ToolMembers):
     """The destination ``webhook``."""
 
     name = "webhook"
-    channel = Channel.TOOLS
-    relation = "activation.act_tools__segment_members"
-    key_columns: tuple[str, ...] = ("customer_id",)
-    value_columns: tuple[str, ...] = ("customer_no", "entered_date", "tier_code")
-    checked_columns: tuple[str, ...] = ()
     chunk_rows: int | None = 500
-    needs_members = False
-    removes = True
 
     def __init__(self, settings: Settings, policy: Policy) -> None:
         self._url, self._secret = settings.webhook_url, settings.webhook_secret
         self._policy = policy.webhook
         self._client: httpx.Client | None = None
 
-    def check(self, segment: Segment) -> None:
-        """Every segment can be posted."""
-
-    def check_values(self, values: Iterable[Values]) -> None:
-        """No columns are asked to be checked."""
-
     def estimate(self, rows: int) -> Estimate:
         """One call per 500 rows."""
-        calls = -(-rows // (self.chunk_rows or 1))
+        calls = self.calls(rows)
         return Estimate(calls, round(calls * self._policy.seconds_per_call / 60, 2))
 
     def prepare(self, order: Order, counts: Mapping[Action, int]) -> None:

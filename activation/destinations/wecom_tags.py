@@ -46,6 +46,7 @@ from common.settings import Settings
 
 _NAME_LIMIT = 30  # characters of a tag or tag group name
 _FIXED_CALLS = 2  # the token and the tag library
+_MOST_TAGS = 3000  # of a corp, whoever made them
 
 Tag = tuple[str, str]
 
@@ -69,7 +70,9 @@ class WecomTags:
         self._policy = policy.wecom_tags
         self._client: WecomClient | None = None
         self._tag_ids: dict[Tag, str] = {}
+        self._tag_count = 0
         self._library_lock = threading.Lock()
+        self.warnings: list[str] = []
 
     def check(self, segment: Segment) -> None:
         """Raise PayloadError unless the segment has a tag in a group of our own, with names that fit."""
@@ -100,7 +103,10 @@ class WecomTags:
         return Estimate(calls, round(calls / per_minute, 2))
 
     def prepare(self, order: Order, counts: Mapping[Action, int]) -> None:
-        """Look up the tags; create the segment's own when rows are to get it and it is missing."""
+        """Look up the tags; create the segment's own when rows are to get it and it is missing.
+
+        Warns when few tags are left of the 3,000 that a corp may have.
+        """
         wanted = {_declared(order.segment)} if counts[Action.ADD] or counts[Action.CHANGE] else set()
         try:
             self._ready_tags(wanted)
@@ -108,6 +114,11 @@ class WecomTags:
             if error.code_class in STOPPING_CLASSES:
                 raise stopped(error) from None
             raise
+        if self._tag_count >= self._policy.warn_tags_share * _MOST_TAGS:
+            self.warnings = [
+                f"the corp has {self._tag_count:,} of at most {_MOST_TAGS:,} tags; "
+                "delete some before new segments need theirs"
+            ]
 
     def send(self, order: Order, changes: Sequence[Change]) -> Iterator[Receipt]:
         """One mark_tag call per relation, a few in flight."""
@@ -233,10 +244,18 @@ class WecomTags:
             if not tag.get("deleted")
         }
         self._tag_ids = found
+        self._tag_count = sum(
+            not tag.get("deleted") for group in answer.get("tag_group", []) for tag in group.get("tag", [])
+        )
 
     def _create(self, tag: Tag) -> None:
         group, name = tag
         self._refuse_foreign(group)
+        if self._tag_count >= _MOST_TAGS:
+            raise ActivationError(
+                f"the tag {name!r} cannot be made: expected less than {_MOST_TAGS:,} tags in the corp, it has "
+                f"{self._tag_count:,}; delete some, then plan again; nothing was sent"
+            )
         # A group of this name is added to, not doubled; an unknown outcome is settled by the next look.
         try:
             self._wecom.post("externalcontact/add_corp_tag", {"group_name": group, "tag": [{"name": name}]})

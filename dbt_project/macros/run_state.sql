@@ -110,7 +110,7 @@
 {% macro config_hash() %}
     {% set parts = [
         business_timezone(), rules_answers_digest(), var('member_tiers'), var('member_tier_rules'),
-        var('points_rules'), var('retention'), var('repurchase_days'), var('lifecycle_matrix'),
+        var('points_rules'), var('retention'), var('repurchase_days'), var('lifecycle_matrix'), var('segment_lift'),
         var('identity_types'), var('identity_sources'), var('identity_blocked_values'), var('golden_record'),
         var('noise_rules'), var('noise_identifiers'), var('wecom_tag_group'), var('predictions'),
         var('prediction_scoring_days'), local_md5(env_var('SIYU_DRAW_DIGEST', '')),

@@ -91,6 +91,8 @@ def _sync_asset(settings: Settings, segment: SegmentSpec) -> dg.AssetsDefinition
         for destination, why in planned["not_planned"].value.items():
             context.log.warning(f"{segment.code} -> {destination}: no plan ({why})")
         for report in reports:
+            for warning in report.warnings:
+                context.log.warning(f"{segment.code} -> {report.destination}: {warning}")
             if not report.ok:
                 context.log.warning(
                     f"{segment.code} -> {report.destination}: {report.status} ({report.reason})"

@@ -1,4 +1,4 @@
-"""What the gates said and where the plans stand, as tables of the published copy: the page is made from it alone."""
+"""What the gates said, as tables of the published copy: the page is made from it alone."""
 
 from __future__ import annotations
 
@@ -27,18 +27,6 @@ GATE_VERDICTS_SCHEMA = pa.schema(
 HELD_LOADS_SCHEMA = pa.schema(
     [("held_key", _TEXT), ("stream", _TEXT), ("source", _TEXT), ("row_count", _COUNT), ("reason", _TEXT)]
 )
-ACTIVATION_TARGETS_SCHEMA = pa.schema(
-    [
-        ("segment_code", _TEXT),
-        ("destination", _TEXT),
-        ("present_count", _COUNT),
-        ("last_plan_id", _TEXT),
-        ("last_plan_status", _TEXT),
-        ("add_count", _COUNT),
-        ("change_count", _COUNT),
-        ("remove_count", _COUNT),
-    ]
-)
 
 
 def extra_tables(settings: Settings) -> dict[str, pa.Table]:
@@ -46,7 +34,6 @@ def extra_tables(settings: Settings) -> dict[str, pa.Table]:
     return {
         "gate_verdicts": gate_verdicts(settings),
         "held_loads": held_loads(settings),
-        "activation_targets": activation_targets(settings),
     }
 
 
@@ -86,26 +73,3 @@ def held_loads(settings: Settings) -> pa.Table:
         for load in Lake(settings.lake_dir).held()
     ]
     return pa.Table.from_pylist(rows, schema=HELD_LOADS_SCHEMA)
-
-
-def activation_targets(settings: Settings) -> pa.Table:
-    """Return one row per segment and destination that ever had a plan: the last plan, and rows known to be there."""
-    from activation.log import summary
-    from activation.plans import get_plan
-
-    rows = []
-    for target in summary(settings):
-        plan = get_plan(settings, target.last_plan_id) if target.last_plan_id else None
-        rows.append(
-            {
-                "segment_code": target.segment_code,
-                "destination": target.destination,
-                "present_count": target.present,
-                "last_plan_id": target.last_plan_id,
-                "last_plan_status": target.last_status,
-                "add_count": plan.adds if plan else None,
-                "change_count": plan.changes if plan else None,
-                "remove_count": plan.removes if plan else None,
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=ACTIVATION_TARGETS_SCHEMA)

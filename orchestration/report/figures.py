@@ -179,6 +179,27 @@ def stacked(names: Sequence[str], series: Sequence[tuple[str, Sequence[int], str
     )
 
 
+def intervals(points: Sequence[tuple[str, float, float, float]]) -> Figure:
+    """Return differences with their bounds, the first on top; a point is its name, value, low and high.
+
+    Those whose bounds leave out zero are drawn in colour.
+    """
+    return figure(
+        [
+            {"type": "scatter", "mode": "markers", "y": [label(name) for name, *_ in points],
+             "x": [value for _, value, _, _ in points],
+             "marker": {"size": 9, "color": [MUTED if low <= 0 <= high else ACCENT for _, _, low, high in points]},
+             "error_x": {"type": "data", "symmetric": False, "color": MUTED, "thickness": 1.5,
+                         "array": [high - value for _, value, _, high in points],
+                         "arrayminus": [value - low for _, value, low, _ in points]},
+             "customdata": [[low, high] for _, _, low, high in points],
+             "hovertemplate": "%{y}: %{x:+.1f} [%{customdata[0]:+.1f}, %{customdata[1]:+.1f}]<extra></extra>"}
+        ],
+        xaxis={"zeroline": True, "zerolinecolor": INK, "tickformat": "+.1f", "nticks": 7},
+        yaxis={"type": "category", "autorange": "reversed", "showgrid": False, "tickfont": {"color": INK, "size": 12}},
+    )  # fmt: skip
+
+
 def _shades(count: int) -> list[str]:
     """Return ``count`` colours from dark to light."""
     dark, light = (11, 122, 117), (176, 216, 212)

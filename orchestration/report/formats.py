@@ -20,7 +20,7 @@ def yuan(fen: int | float) -> str:
 
 def signed(text: str) -> str:
     """Return a figure with a plus unless it has its sign already; zero has none."""
-    return text if text.startswith(MINUS) or text in ("0", "¥0") else f"+{text}"
+    return text if text.startswith(MINUS) or text in ("0", "¥0", "0%", "0.0%") else f"+{text}"
 
 
 def percent(ratio: float | None, *, places: int = 0) -> str:

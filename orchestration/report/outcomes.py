@@ -62,9 +62,12 @@ def fill(made: Section, source: Source, since: Baseline | None) -> None:
 
 def _plans(made: Section, source: Source) -> None:
     """Show where the last plan of each destination stands, those that wait for a person on top of the page."""
-    if not source.has("activation_targets"):
+    if not source.has("sync_runs", *_PLAN_COLUMNS):
         return
-    found = source.rows(_PLANS.format(names=_names(source)))
+    there = (
+        "destination_state" if source.has("destination_state", "segment_code", "destination") else _NOTHING
+    )
+    found = source.rows(_PLANS.format(names=_names(source), there=there))
     if not found:
         return
     columns: Sequence[Column] = (
@@ -80,7 +83,7 @@ def _plans(made: Section, source: Source) -> None:
         (
             Text(each["name_zh"] or each["segment_code"], each["segment_code"]),
             each["destination"],
-            each["last_plan_status"] or "–",
+            each["plan_status"] or "–",
             *(
                 formats.count(each[name] or 0)
                 for name in ("add_count", "change_count", "remove_count", "present_count")
@@ -92,13 +95,13 @@ def _plans(made: Section, source: Source) -> None:
     made.alerts.extend(
         Alert(
             Text(
-                f"计划等待批准：siyu approve {each['last_plan_id']} --by …",
+                f"计划等待批准：siyu approve {each['plan_id']} --by …",
                 f"A plan waits for approval: {each['segment_code']} to {each['destination']}",
             ),
             urgent=True,
         )
         for each in found
-        if each["last_plan_status"] == "needs_approval"
+        if each["plan_status"] == "needs_approval"
     )
 
 
@@ -196,11 +199,26 @@ group by logged.segment_code, logged.destination
 order by logged.segment_code, logged.destination
 """
 
+_PLAN_COLUMNS = (
+    "plan_id", "plan_status", "segment_code", "destination", "add_count", "change_count", "remove_count", "started_at",
+)  # fmt: skip
+
+_NOTHING = "(select null::varchar as segment_code, null::varchar as destination where false)"
+
 _PLANS = """
-select targets.*, named.name_zh
-from activation_targets as targets
-left join {names} as named on named.segment_code = targets.segment_code
-order by targets.segment_code, targets.destination
+with newest as (
+    select
+        segment_code, destination, plan_id, plan_status, add_count, change_count, remove_count,
+        row_number() over (partition by segment_code, destination order by started_at desc, run_id desc) as age
+    from sync_runs
+),
+there as (select segment_code, destination, count(*) as present_count from {there} group by all)
+select newest.*, coalesce(there.present_count, 0) as present_count, named.name_zh
+from newest
+left join there on there.segment_code = newest.segment_code and there.destination = newest.destination
+left join {names} as named on named.segment_code = newest.segment_code
+where newest.age = 1
+order by newest.segment_code, newest.destination
 """
 
 _CODES = """

@@ -20,7 +20,7 @@ import duckdb
 
 from common.settings import Settings
 from orchestration.publish import REPORT, Manifest, link_page, read_manifest
-from orchestration.report import cohorts, livestreams, outcomes, quality, segments, tiers, today
+from orchestration.report import cohorts, effect, livestreams, outcomes, quality, segments, tiers, today
 from orchestration.report.measures import Total, totals
 from orchestration.report.model import Section, Spark, Text
 from orchestration.report.source import MissingInputError, Source, opened_copy
@@ -120,6 +120,7 @@ def make_sections(source: Source, now: dict[str, Total], since: Baseline | None)
         ("livestreams", Text("直播漏斗", "Livestream funnel"), livestreams.fill),
         ("quality", Text("数据质量", "Data quality"), quality.fill),
         ("activation", Text("触达结果", "Activation"), partial(outcomes.fill, since=since)),
+        ("effect", Text("触达效果", "Effect of activation"), effect.fill),
     ]
     sections = []
     for code, title, fill in wanted:

@@ -361,3 +361,35 @@ def test_a_broken_payload_is_refused_whole(brand):
     with pytest.raises(PayloadError, match="no segment"):
         plans.make_plan(brand.settings, "nobody", "wecom_tags", as_of=AS_OF)
     assert replace(report, reason=None).ok is False
+
+
+def fill_library(brand, count):
+    """Let the corp have so many tags of others."""
+    brand.wecom.groups = {"会员": {f"t{n}": f"et-{n}" for n in range(count)}}
+
+
+def test_few_tags_left_are_warned_of(brand):
+    brand.with_customers(2)
+    brand.build()
+    fill_library(brand, 2698)
+    report = brand.sync()
+    assert (report.status, report.warnings) == ("sent", ())
+    fill_library(brand, 2700)
+    brand.tag = "沉睡180天"
+    brand.build()
+    report = brand.sync()
+    assert report.status == "sent"
+    assert "2,701 of at most 3,000 tags" in report.warnings[0]
+    assert report.as_metadata()["warnings"] == list(report.warnings)
+
+
+def test_beyond_the_limit_no_tag_is_made_and_nothing_sent(brand):
+    brand.with_customers(2)
+    brand.build()
+    fill_library(brand, 3000)
+    report = brand.sync()
+    assert report.status == "failed"
+    assert "less than 3,000 tags in the corp, it has 3,000" in report.reason
+    assert (brand.tagged(), log.sync_log(brand.settings).num_rows) == (set(), 0)
+    fill_library(brand, 2999)
+    assert brand.sync().status == "sent"

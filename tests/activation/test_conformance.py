@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import errno
 import json
+import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Brand
+from lossy_postgresql import lossy
 from pydantic import SecretStr
 from servers import postgresql
 from webhook_receiver import SECRET, Receiver, receiving
@@ -30,16 +34,24 @@ from activation.policy import load_policy
 AS_OF = dt.date(2026, 3, 1)
 
 
+# What the ledger says of a row that was hit by a fault, at a destination that answers over a wire.
+HIT_BY = {"refused": "refused", "lost_before": "in_doubt", "lost_after": "in_doubt"}
+
+
 @dataclass
 class Place:
-    """One destination under test: ``members`` looks from outside, ``faults`` maps a fault to how it is set."""
+    """One destination under test: ``members`` looks from outside.
+
+    ``faults`` maps a fault to how it is set; setting it gives what lifts it, or None when it passes by itself.
+    """
 
     name: str
     brand: Brand
     members: Callable[[], set[str]]
     calls: Callable[[], int]
     add_foreign: Callable[[], Callable[[], bool]]
-    faults: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    faults: dict[str, Callable[[], Callable[[], None] | None]]
+    hit_by: dict[str, str] = field(default_factory=lambda: dict(HIT_BY))
 
     def sync(self, **options: Any) -> Any:
         return self.brand.sync(self.name, **options)
@@ -53,8 +65,12 @@ def receiver():
 
 @pytest.fixture(scope="module")
 def database():
+    """The URL of a server, and a proxy in front of it that loses commits."""
     with postgresql() as url:
-        yield url
+        with psycopg.connect(url) as db:
+            path = f"{db.info.host}/.s.PGSQL.{db.info.port}"
+        with lossy(path) as proxy:
+            yield url, proxy
 
 
 @pytest.fixture(params=sorted(set(NAMES) - set(MESSAGE_NAMES)))
@@ -104,7 +120,36 @@ def files(brand, request):
     def calls():
         return len(list(folder.rglob("*.csv"))) if folder.exists() else 0
 
-    return Place("file_export", brand, members, calls, add_foreign)
+    def refuse():
+        """Something else stands in the place of the file."""
+        place = folder / brand.code / f"{AS_OF}.csv"
+        place.mkdir(parents=True)
+        return place.rmdir
+
+    def fail_once(is_kind):
+        """The disk fails to confirm a file, or a folder after the file was moved there."""
+
+        def set_fault():
+            confirm, waiting = os.fsync, [errno.EIO]
+
+            def fsync(descriptor):
+                name = os.readlink(f"/proc/self/fd/{descriptor}")
+                if waiting and name.startswith(str(folder)) and is_kind(os.fstat(descriptor).st_mode):
+                    raise OSError(waiting.pop(), "the disk does not answer")
+                confirm(descriptor)
+
+            request.getfixturevalue("monkeypatch").setattr(os, "fsync", fsync)
+
+        return set_fault
+
+    faults = {
+        "refused": refuse,
+        "lost_before": fail_once(stat.S_ISREG),
+        "lost_after": fail_once(stat.S_ISDIR),
+    }
+    # A file that is not in its place is certain not to be: nobody else could have put it there.
+    hit_by = HIT_BY | {"refused": "not_sent", "lost_before": "not_sent"}
+    return Place("file_export", brand, members, calls, add_foreign, faults, hit_by)
 
 
 def webhook(brand, request):
@@ -131,8 +176,10 @@ def webhook(brand, request):
 
 
 def table(brand, request):
-    url = request.getfixturevalue("database")
-    brand.settings.segments_database_url = SecretStr(url)
+    url, proxy = request.getfixturevalue("database")
+    proxy.fault = None
+    through = url.replace("@/", f"@127.0.0.1:{proxy.port}/").split("?")[0] + "?sslmode=disable"
+    brand.settings.segments_database_url = SecretStr(through)
     with psycopg.connect(url, autocommit=True) as db:
         db.execute("drop table if exists siyu_segment_members, others")
 
@@ -146,12 +193,36 @@ def table(brand, request):
             db.execute("create table others as select 1 as mine")
         return lambda: ask("select mine from others") == [(1,)]
 
+    def refuse():
+        """A constraint of the brand's own refuses one of the rows."""
+        build("postgresql_table", brand.settings, load_policy()).prepare(None, {})
+        with psycopg.connect(url, autocommit=True) as db:
+            db.execute("alter table siyu_segment_members add constraint own check (customer_id <> 'c002')")
+
+        def lift():
+            with psycopg.connect(url, autocommit=True) as db:
+                db.execute("alter table siyu_segment_members drop constraint own")
+
+        return lift
+
+    def lose(fault):
+        def set_fault():
+            proxy.fault, lost = fault, proxy.lost
+
+            def check():
+                assert proxy.lost == lost + 1
+
+            return check
+
+        return set_fault
+
     return Place(
         "postgresql_table",
         brand,
         lambda: {row[0] for row in ask("select customer_id from siyu_segment_members")},
         lambda: len(ask("select 1 from siyu_segment_members")),
         add_foreign,
+        {"refused": refuse, "lost_before": lose("lost_before"), "lost_after": lose("lost_after")},
     )
 
 
@@ -239,16 +310,16 @@ class Members(list):
         super().__init__(each.values for each in changes)
 
 
-@pytest.mark.parametrize("fault", ["lost_after", "lost_before", "refused"])
+@pytest.mark.parametrize("fault", sorted(HIT_BY))
 def test_a_fault_leaves_a_receipt_and_later_runs_make_it_good(place, fault):
-    if fault not in place.faults:
-        pytest.skip(f"{place.name} has no way to be {fault}")
     place.brand.with_customers(6)
     place.brand.build()
-    place.faults[fault]()
+    lift = place.faults[fault]()
     first = place.sync()
     assert sum(first.outcomes.values()) == 6
-    assert first.outcomes["refused" if fault == "refused" else "in_doubt"] >= 1
+    assert first.outcomes[place.hit_by[fault]] >= 1
+    if lift is not None:
+        lift()
     for _ in range(3):
         place.sync()
     assert place.members() == customers(range(6))
@@ -306,8 +377,7 @@ def test_what_is_not_ours_stays(place):
 
 def test_secrets_are_in_no_receipt_and_not_in_the_ledger(place):
     place.brand.with_customers(3)
-    if "lost_before" in place.faults:
-        place.faults["lost_before"]()
+    place.faults["lost_before"]()
     place.brand.build()
     told = str(place.sync()) + json.dumps(log.sync_log(place.brand.settings).to_pylist(), default=str)
     assert "planted" not in told + place.brand.settings.ledger_path.read_bytes().decode("latin-1")

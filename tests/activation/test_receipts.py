@@ -7,13 +7,14 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 
-from activation import log
+from activation import apply, log, plans
 from activation.audit import audit
 from activation.contracts import ActivationError
 from activation.ledger import Ledger
 from activation.policy import load_policy
 from activation.tables import refusals
 
+AS_OF = dt.date(2026, 3, 1)
 MARK = "externalcontact/mark_tag"
 
 
@@ -159,3 +160,16 @@ def test_the_tables_for_others(brand):
     assert [r["held_count"] for r in runs] == [0, 0, 1]
     assert [r["row_key"] for r in tables["destination_state"].to_pylist()] == ["staff0|wm000", "staff0|wm003"]
     assert [r["action"] for r in tables["sync_log"].to_pylist()] == ["add"] * 4 + ["remove"]
+
+
+def test_a_plan_that_no_run_took_up_is_told_with_its_own_status(brand):
+    brand.with_customers(4)
+    brand.build()
+    plan = plans.make_plan(brand.settings, brand.code, "wecom_tags", as_of=AS_OF)
+    [row] = log.sync_runs(brand.settings).to_pylist()
+    assert (row["run_id"], row["mode"], row["status"]) == (plan.plan_id, "plan", "planned")
+    assert (row["started_at"], row["finished_at"], row["sent_count"]) == (plan.created_at, None, 0)
+    apply.apply_plan(brand.settings, plan.plan_id, mode="dry_run")
+    plans.approve(brand.settings, plan.plan_id, "tester")
+    [row] = log.sync_runs(brand.settings).to_pylist()
+    assert (row["mode"], row["status"], row["plan_status"]) == ("dry_run", "planned", "approved")

@@ -19,7 +19,7 @@ PUBLIC_SCHEMAS = ("marts", "activation")
 GENERATED_COLUMNS = {"int_run__verdicts", "int_run__timeline", "int_run__events", "int_run__daily"}
 REQUIRED_PUBLIC = {
     "customers", "customer_identities", "orders", "customer_tags", "tag_catalog", "tag_history", "member_tiers",
-    "cohort_retention", "segments", "segment_members", "touches", "moments", "moment_interactions",
+    "cohort_retention", "segments", "segment_members", "segment_lift", "touches", "moments", "moment_interactions",
     "official_followers", "personal_contacts", "leads", "events", "customer_predictions", "prediction_models",
     "prediction_catalog", "staff_tags", "customer_texts",
 }  # fmt: skip
@@ -112,6 +112,8 @@ def test_money__is_bigint(home: DbtHome) -> None:
         ({"retention": {"left_censored_days": 31, "units": [{"unit": "fortnight"}]}}, "day, week or month"),
         ({"lifecycle_matrix": {"recency_days": [90, 30], "frequency": [1]}}, "rising whole numbers"),
         ({"prediction_scoring_days": 3}, "every day"),
+        ({"segment_lift": {"within_days": [0]}}, "a whole number"),
+        ({"segment_lift": {"within_days": [7], "measured_from": "soon"}}, "a business day like"),
         ({"predictions": [{"code": "luck", "model": "purchases", "name_zh": "a"}]}, "luck of purchases"),
     ],
 )

@@ -81,12 +81,32 @@ TABLES = {
     "held_loads": """
         select 'ab12cd34' as held_key, 'store/members' as stream, 'file:m.csv' as source, 12 as row_count,
             'buyer_id: must not be null' as reason""",
-    "activation_targets": """
-        select * from (values
-            ('hostile', 'wecom_tags', 18, 'hostile.wecom_tags.1', 'sent', 20, 0, 4),
-            ('loyal', 'file_export', 0, 'loyal.file_export.2', 'needs_approval', 62, 0, 0)
-        ) as t(segment_code, destination, present_count, last_plan_id, last_plan_status, add_count, change_count,
+    "sync_runs": """
+        select *, timestamptz '2026-03-31 19:00:00+00' + to_minutes(n) as started_at, 2 as sent_count,
+            0 as refused_count, null::varchar as reason
+        from (values
+            (1, 'r1', 'hostile', 'wecom_tags', 'hostile.wecom_tags.0', 'sent', 'live', 'sent', 9, 0, 0),
+            (2, 'r2', 'hostile', 'wecom_tags', 'hostile.wecom_tags.1', 'sent', 'live', 'sent', 20, 0, 4),
+            (3, 'p2', 'loyal', 'file_export', 'loyal.file_export.2', 'needs_approval', 'plan', 'needs_approval',
+                62, 0, 0)
+        ) as t(n, run_id, segment_code, destination, plan_id, plan_status, mode, status, add_count, change_count,
             remove_count)""",
+    "destination_state": """
+        select 'hostile' as segment_code, 'wecom_tags' as destination, 'k' || n as row_key
+        from range(18) as t(n)""",
+    # 900 treated and 100 held out of each; of the hostile segment far more are held out than were drawn.
+    "segment_lift": """
+        select segment_code, kind as arm_kind, arm as arm_code, drawn as drawn_ratio, metric as metric_code,
+            cast(days as bigint) as within_days, date '2026-01-01' + cast(n as integer) as start_date,
+            cast(members as bigint) as member_count,
+            cast(case when metric = 'ordered' then ordered else ordered * 5000 end as bigint) as value_sum,
+            cast(case when metric = 'ordered' then ordered else ordered * 25000000 end as double) as value_square_sum
+        from (values
+            ('loyal', 'assignment', 'treated', 0.9, 90, 30), ('loyal', 'assignment', 'holdout', 0.1, 10, 1),
+            ('loyal', 'variant', 'a', 0.5, 45, 10), ('loyal', 'variant', 'b', 0.5, 45, 20),
+            ('hostile', 'assignment', 'treated', 0.9, 80, 8), ('hostile', 'assignment', 'holdout', 0.1, 20, 2)
+        ) as t(segment_code, kind, arm, drawn, members, ordered),
+            range(10) as days_on(n), unnest([7, 30]) as d(days), unnest(['ordered', 'net_fen']) as m(metric)""",
     "sync_log": """
         select 'hostile' as segment_code, 'wecom_tags' as destination, 'k' || n as row_key,
             case when n < 20 then 'sent' when n < 24 then 'refused' when n < 26 then 'in_doubt' else 'not_sent' end

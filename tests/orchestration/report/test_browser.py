@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-CHARTS = 7
+CHARTS = 8
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import pytest
 
 from common.settings import PROJECT_ROOT, Settings
 from orchestration.assets.published import PageWriter
+from orchestration.lift import effects
 from orchestration.publish import REPORT
 from orchestration.report import page as room
 from orchestration.report.cohorts import monthly_cohorts
@@ -26,7 +27,7 @@ from orchestration.report.today import Baseline
 from tests.orchestration.report.copies import AS_OF, HOSTILE, TABLES, write_copy
 
 DAY = dt.date.fromisoformat(AS_OF)
-SECTIONS = ["today", "segments", "tiers", "cohorts", "livestreams", "quality", "activation"]
+SECTIONS = ["today", "segments", "tiers", "cohorts", "livestreams", "quality", "activation", "effect"]
 
 
 def sections(folder: Path, since: Baseline | None = None, held: tuple[str, ...] = ()) -> dict[str, Section]:
@@ -120,12 +121,35 @@ def test_activation__tells_new_rows_from_all_rows(copy: Path) -> None:
     assert [table.title.en for table in made.tables][:2] == ["Last plans", "By segment and destination"]
     [row] = made.tables[1].rows
     assert row[1:] == ("wecom_tags", "18", "10", "20", "4", "4", "2")
+    assert made.tables[0].rows[0][1:] == ("wecom_tags", "sent", "20", "0", "4", "18")
     assert made.tables[0].rows[1][1:] == ("file_export", "needs_approval", "62", "0", "0", "0")
     assert [each.text.zh for each in made.alerts] == [
         "计划等待批准：siyu approve loyal.file_export.2 --by …",
         "2 行存疑，等回读确认，不会重发",
     ]
     assert all(each.urgent for each in made.alerts)
+
+
+def test_effect__bounds_what_treating_did_and_refuses_a_split_that_was_not_drawn(copy: Path) -> None:
+    made = sections(copy)["effect"]
+    table, variants = made.tables
+    rows = {row[0].en: row[1:] for row in table.rows}
+    assert rows["loyal"][:4] == ("900", "100", "33.3%", "10.0%")
+    assert rows["loyal"][4] == "+23.3% [+15.3%, +28.8%] ★"
+    assert rows["loyal"][5].startswith("+¥11.67 [+¥")
+    assert rows["hostile"][4] == "0.0% [−5.3%, +4.1%]"
+    assert [row[1:3] for row in variants.rows] == [("a", "holdout"), ("b", "holdout"), ("b", "a")]
+    assert ["hostile" in each.text.en and each.urgent for each in made.alerts] == [True]
+    assert "chance (A/A)" in made.notes[1].en  # nothing was sent to the loyal ones yet
+
+
+def test_effect__as_of_a_past_day_counts_whose_days_were_over(copy: Path) -> None:
+    with opened_copy(copy, as_of=dt.date(2026, 1, 12)) as source:
+        [found] = effects(source, segment_code="loyal")
+    assert found.within_days == 7  # nobody's 30 days are over
+    assert found.members == {"holdout": 50, "treated": 450, "a": 225, "b": 225}
+    with opened_copy(copy, as_of=dt.date(2026, 1, 7)) as source:
+        assert effects(source) == []
 
 
 @pytest.mark.parametrize("name", sorted(TABLES))
@@ -136,8 +160,10 @@ def test_page__without_a_table_is_whole_and_says_what_is_missing(tmp_path: Path,
     assert "could not be made" not in said
     [absent] = [note.zh for note in made["today"].notes if note.zh.startswith("还没有数据")]
     titles = [each.title.zh for each in MEASURES if each.table == name]
-    if name == "activation_targets":
+    if name == "sync_runs":
         assert "Last plans" not in [table.title.en for table in made["activation"].tables]
+    elif name == "destination_state":
+        assert made["activation"].tables[0].rows[0][1:] == ("wecom_tags", "sent", "20", "0", "4", "0")
     elif titles:
         assert all(title in absent for title in titles)
     else:
@@ -149,7 +175,7 @@ def test_page__of_an_empty_home_is_whole(tmp_path: Path) -> None:
     assert write_report(folder)
     made = sections(folder)
     assert not [chart.code for each in made.values() for chart in each.charts if chart.code != "gmv"]
-    for code in ("segments", "tiers", "cohorts", "livestreams", "activation"):
+    for code in ("segments", "tiers", "cohorts", "livestreams", "activation", "effect"):
         assert made[code].notes, code
     assert "could not be made" not in " ".join(map(texts, made.values()))
 
@@ -173,7 +199,7 @@ def test_figures__are_what_plotly_takes(copy: Path) -> None:
 
     charts = [chart for made in sections(copy).values() for chart in made.charts]
     assert [each.code for each in charts] == [
-        "gmv", "segments", "tiers", "tier_flow", "cohorts", "livestreams", "activation",
+        "gmv", "segments", "tiers", "tier_flow", "cohorts", "livestreams", "activation", "effect",
     ]  # fmt: skip
     for chart in charts:
         go.Figure(chart.figure)
