@@ -50,10 +50,11 @@ def settle_messages(
     if with_results:
         _ask_results(keeper, [each for each in rows if each.outcome == Outcome.WAITING])
     doubtful = [each for each in rows if each.outcome != Outcome.WAITING]
+    waiting = [each for each in rows if each.outcome == Outcome.WAITING]
     if destination.can_look_up:
         with ledger.reading() as db:
             known = record.references(db, destination.name, segment_code, now - _FORGOTTEN_AFTER)
-        _look_up(keeper, doubtful, known)
+        _look_up(keeper, doubtful, waiting, known)
     else:
         limit = dt.timedelta(days=destination.policy.messages.unknown_after_days)
         old = [each for each in doubtful if now - each.intended_at >= limit]
@@ -107,7 +108,9 @@ class _Keeper:
             self.total.update(str(receipt.outcome) for _, receipt in pairs)
 
 
-def _look_up(keeper: _Keeper, doubtful: list[Sent], known: dict[str, str | None]) -> None:
+def _look_up(
+    keeper: _Keeper, doubtful: list[Sent], waiting: list[Sent], known: dict[str, str | None]
+) -> None:
     """Find the calls in doubt, and second tasks of calls whose task is known, or that were found never made."""
     if not doubtful and not known:
         return
@@ -121,10 +124,16 @@ def _look_up(keeper: _Keeper, doubtful: list[Sent], known: dict[str, str | None]
     )
     for key, rows in batches.items():
         _believe(keeper, rows, found.get(key))
+    handed_out = _batches(waiting)
     for key, references in found.items():
-        mine = references[0] if key in batches and references else known.get(key)
-        if (key in batches or key in known) and (mine is None or keeper.destination.names_message(mine)):
-            _take_back(keeper, [each for each in references if each != mine])
+        if not references or (key not in batches and key not in known):
+            continue
+        mine = references[0] if key in batches else known[key]
+        if mine is not None and not keeper.destination.names_message(mine):
+            # Two of one job are the same to everybody: the first is kept.
+            mine = references[0]
+            keeper.keep(handed_out.get(key, []), Outcome.WAITING, "read_back", reference=mine)
+        _take_back(keeper, [each for each in references if each != mine])
 
 
 def _believe(keeper: _Keeper, rows: list[Sent], references: list[str] | None) -> None:
