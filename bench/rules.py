@@ -2,8 +2,8 @@
 
 The rules are drawn by chance over the shipped features and windows, a third of them with two conditions; the 5 are the
 first of the 500. Each holds for few: about one row of history for seven customers. Who satisfies a rule has rows in
-tag_history, so with rules that hold for many it is those rows that would be measured. The pass alone (int_run__events to
-int_run__verdicts) is printed beside the whole.
+tag_history, so with rules that hold for many it is those rows that would be measured. The pass alone (int_run__events
+to int_run__verdicts) is printed beside the whole.
 """
 
 from __future__ import annotations
