@@ -1,9 +1,9 @@
 """P5: a full build with 500 rules ÷ the same with 5, on the same lake.
 
 The rules are drawn by chance over the shipped features and windows, a third of them with two conditions; the 5 are the
-first of the 500. Each holds for about one customer in a hundred: who satisfies a rule has rows in tag_history, and with
-rules that hold for many it is those rows that would be measured. The pass alone (int_run__events to int_run__verdicts)
-is printed beside the whole.
+first of the 500. Each holds for few: about one row of history for seven customers. Who satisfies a rule has rows in
+tag_history, so with rules that hold for many it is those rows that would be measured. The pass alone (int_run__events
+to int_run__verdicts) is printed beside the whole.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _tags(count: int) -> list[Tag]:
 
     def condition() -> dict[str, Any]:
         measure = chance.choice(measures)
-        # Some more than customers usually have: about one in a hundred satisfies it.
+        # Some more than customers usually have: few satisfy it.
         value = chance.randint(60_000, 300_000) if measure.name.endswith("_fen") else chance.randint(2, 9)
         return {
             "feature": measure.name,
