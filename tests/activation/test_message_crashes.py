@@ -45,7 +45,8 @@ def test_after_kills_and_faults_nothing_is_twice_and_nothing_lost(message_brand,
         message_brand.later(days=1)
         for _ in range(dice.randint(2, 4)):
             message_brand.build()
-            place.faults(dice.randrange(1000), rate=0.15)
+            # A doubled task is taken back at the end of its run; who is killed before that cannot (docs/messages.md).
+            place.faults(dice.randrange(1000), rate=0.15, but="doubled_call")
             when = dice.choice(["before", "inside", "after"])
             told["kills"] += sync_and_die(Dying(place), dice.randint(2, 30), when)
             place.calm()
