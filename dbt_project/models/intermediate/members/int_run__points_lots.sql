@@ -14,7 +14,7 @@ with earning as (
         on
             stretches.customer_id = orders.customer_id
             and stretches.from_day < {{ day_number('orders.ordered_date') }}
-            and (stretches.until_day is null or {{ day_number('orders.ordered_date') }} <= stretches.until_day)
+            and coalesce(stretches.until_day, 99999999) >= {{ day_number('orders.ordered_date') }}
     where orders.is_valid
 
 )

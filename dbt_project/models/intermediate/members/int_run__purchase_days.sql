@@ -26,7 +26,7 @@ days as (
     inner join {{ ref('int_run__orders') }} as orders on orders.order_key = purchases.order_key
     left join refunds on refunds.order_key = purchases.order_key
     left join {{ ref('int_run__main_categories') }} as categories
-        on categories.order_key = purchases.order_key and purchases.is_first_or_second
+        on categories.order_key = case when purchases.is_first_or_second then purchases.order_key end
     group by purchases.customer_id, purchases.ordered_date, purchases.purchase_no
 
 ),

@@ -81,7 +81,7 @@ compared as (
         on
             {{ state }}.customer_id = days.customer_id
             and {{ state }}.valid_from <= days.valid_from
-            and ({{ state }}.valid_to is null or days.valid_from < {{ state }}.valid_to)
+            and coalesce({{ state }}.valid_to, cast('9999-12-31' as date)) > days.valid_from
     {%- endfor %}
 
 )

@@ -71,8 +71,8 @@ select
 from measured
 inner join {{ ref('int_segments__draws') }} as draws on draws.segment_code = measured.segment_code
 left join {{ ref('int_segments__variants') }} as variants
-    on measured.arm_kind = 'variant'
-        and variants.segment_code = measured.segment_code and variants.variant_code = measured.arm_code
+    on variants.segment_code = case when measured.arm_kind = 'variant' then measured.segment_code end
+        and variants.variant_code = measured.arm_code
 group by
     measured.segment_code, measured.arm_kind, measured.arm_code, draws.holdout_buckets, variants.end_bucket,
     variants.first_bucket, measured.metric_code, measured.within_days, measured.start_date
