@@ -280,8 +280,12 @@
     ).rows[0][0]) }}
 {%- endmacro %}
 
-{#- Intervals of a verdict column over the timeline: one row per stretch of days with the same value and version. -#}
+{#-
+    Intervals of a verdict column over the timeline: one row per stretch of days with the same value and version. A day
+    changes two verdicts of eighty, so a few verdicts at a time are asked first whether any of them changed.
+-#}
 {% macro verdict_changes(prefix, items) %}
+{%- set parts = items | batch(10) | list %}
 with stretched as (
 
     select
@@ -295,22 +299,39 @@ with stretched as (
 
 ),
 
+{% for part in parts -%}
+changed_{{ loop.index }} as {{ materialized_here() }} (
+
+    select
+        customer_id,
+        change_day
+        {%- for item in part %},
+        {{ prefix }}{{ item.code }},
+        before_{{ item.code }}
+        {%- endfor %}
+    from stretched
+    where
+        {% for item in part -%}
+        {{ 'or ' if not loop.first }}{{ verdict_begins(prefix, item) }}
+        {% endfor %}
+),
+
+{% endfor -%}
 changes as (
-    {% for item in items %}
-    {{ 'union all' if not loop.first }}
+    {% for part in parts %}
+    {%- set number = loop.index %}
+    {%- for item in part %}
+    {{ 'union all' if not (number == 1 and loop.first) }}
     select
         customer_id,
         change_day,
         '{{ item.code }}' as code,
         {{ rule_version_on(item, 'change_day') }} as rule_version,
         cast({{ prefix }}{{ item.code }} as varchar) as verdict
-    from stretched
-    where
-        {{ prefix }}{{ item.code }} is distinct from before_{{ item.code }}
-        {%- for each in earlier_versions(item) %}
-        or change_day = {{ each.before_day }}
-        {%- endfor %}
+    from changed_{{ number }}
+    where {{ verdict_begins(prefix, item) }}
     {% endfor %}
+    {%- endfor %}
 ),
 
 intervals as (
@@ -322,3 +343,9 @@ intervals as (
 
 )
 {% endmacro %}
+
+{#- Condition over `stretched`: another value than on the day before, or the first day of another version. -#}
+{% macro verdict_begins(prefix, item) -%}
+    {{ prefix }}{{ item.code }} is distinct from before_{{ item.code }}
+    {%- for each in earlier_versions(item) %} or change_day = {{ each.before_day }}{% endfor %}
+{%- endmacro %}
