@@ -80,7 +80,7 @@ def test_file_orders_alone__are_published(settings: Settings) -> None:
 
 def test_file_orders_alone__have_a_whole_report_page(settings: Settings) -> None:
     page = (settings.published_dir / "report.html").read_text(encoding="utf-8")
-    assert page.count("<section id=") == 7
+    assert page.count("<section id=") == 8
     assert "could not be made" not in page
     assert "新加企微" in page
     assert "还没有直播数据" in page

@@ -26,7 +26,7 @@ from sandbox.generate.writer import Writer
 from tests.exactness.dbt_home import DbtHome
 
 LAST_DAY = dt.date(2026, 10, 31)
-CUSTOMERS, SAMPLED = 400, 12
+CUSTOMERS, SAMPLED = 400, 10
 STREAMS = {
     "miniprogram|": [("miniprogram/orders", "order_id"), ("miniprogram/order_lines", "order_id")],
     "video_account|": [
@@ -233,12 +233,12 @@ def test_without_its_witness__a_rebuild_says_otherwise(home: DbtHome, settings: 
     The last test of the file: the home is another one afterwards.
     """
     asked = [
-        ("segment", *row) for row in sample(home, "select customer_id, segment_code from marts.segment_members", 40)
+        ("segment", *row) for row in sample(home, "select customer_id, segment_code from marts.segment_members", 30)
     ] + [
         ("tag", customer, code)
         for customer, code in sample(
             home, "select customer_id, tag_code from marts.customer_tags where tag_code in "
-            "('lifecycle_stage', 'value_level', 'purchase_frequency', 'livestream_buyer')", 40
+            "('lifecycle_stage', 'value_level', 'purchase_frequency', 'livestream_buyer')", 30
         )
     ]  # fmt: skip
     explained: dict[str, Explanation] = {}
