@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from message_brand import SEGMENT, MessageBrand
 from message_places import PLACES
+from pydantic import SecretStr
 
 from activation import log
 from activation.consent import record
@@ -72,3 +73,14 @@ def test_no_to_the_mini_program_leaves_the_official_account_open(message_brand: 
     assert (plan.rows, plan.held["opted_out"] > 0) == (0, True)
     PLACES["subscribe_messages"](message_brand).ready(40)
     assert message_brand.plan("subscribe_messages", SEGMENT).plans[0].rows > 0
+
+
+def test_a_wrong_secret_stops_it_and_names_the_settings_to_look_at(message_brand: MessageBrand) -> None:
+    PLACES[NAME](message_brand).ready(20)
+    wrong = {"miniprogram_secret": SecretStr("wrong-secret-value")}
+    message_brand.settings = message_brand.settings.model_copy(update=wrong)
+    report = message_brand.sync(NAME)
+    assert report.status == "refused"
+    assert "check SIYU_MINIPROGRAM_APP_ID and SIYU_MINIPROGRAM_SECRET" in str(report.reason)
+    assert "wrong-secret-value" not in str(report)
+    assert not message_brand.desk.state.sent.subscription_uses
