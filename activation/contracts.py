@@ -89,6 +89,7 @@ class Channel(StrEnum):
 
     WECOM = "wecom"
     OFFICIAL = "official"
+    MINIPROGRAM = "miniprogram"
     FILE = "file"
     TOOLS = "tools"
     ALL = "all"

@@ -36,6 +36,7 @@ _CLASSES = {
     "not_ready": {41063, 41079},
     "cancelled": {41093},
 }
+_CREDENTIALS = "SIYU_WECOM_CORP_ID and SIYU_WECOM_SECRET"
 STOPPING_CLASSES = {"credential", "scope"}
 # A minute's quota that is overrun blocks for a minute; asking earlier only prolongs it.
 _QUOTA_PAUSE = dt.timedelta(seconds=60)
@@ -48,8 +49,9 @@ logging.getLogger("httpcore").setLevel(logging.WARNING)
 class WecomRefusedError(ActivationError):
     """The platform answered with an error code: the call had no effect."""
 
-    def __init__(self, path: str, code: int, message: str) -> None:
+    def __init__(self, path: str, code: int, message: str, credentials: str = _CREDENTIALS) -> None:
         self.code = code
+        self.credentials = credentials
         self.code_class = classify(code)
         self.message = redact(message)[:200]
         super().__init__(f"WeCom {path}: errcode {code} ({self.code_class}): {self.message}")
@@ -71,7 +73,7 @@ def classify(code: int) -> str:
 def stopped(error: WecomRefusedError) -> DestinationStoppedError:
     """Say what to do about an answer that every further call would get too."""
     advice = {
-        "credential": "check SIYU_WECOM_CORP_ID and SIYU_WECOM_SECRET (wrong ones get this address blocked)",
+        "credential": f"check {error.credentials} (wrong ones get this address blocked)",
         "scope": "check the app's visible range, its trusted IPs and its customer-contact permission",
     }[error.code_class]
     return DestinationStoppedError(f"{error}; nothing more was sent; {advice}")
@@ -81,6 +83,8 @@ class WecomClient:
     """Thread-safe; one per apply run. Close it when done."""
 
     token_stale = TOKEN_STALE
+    credentials = _CREDENTIALS
+    """The settings that hold them, for what a refusal advises."""
 
     def __init__(self, settings: Settings, policy: WecomTagsPolicy) -> None:
         self._settings = settings
@@ -205,7 +209,7 @@ class WecomClient:
                 f"WeCom {path}: expected JSON with errcode, got HTTP {response.status_code} without"
             ) from None
         if code != 0:
-            raise WecomRefusedError(path, code, str(answer.get("errmsg", "")))
+            raise WecomRefusedError(path, code, str(answer.get("errmsg", "")), self.credentials)
         return dict(answer)
 
     def _limiter(self, path: str) -> Limiter:

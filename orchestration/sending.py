@@ -25,7 +25,8 @@ PAYLOAD_TABLES = {
     "wecom_messages": "act_wecom__receivers",
     "wecom_group_messages": "act_wecom__group_receivers",
     "wecom_moments": "act_wecom__segment_tags",
-    "subscribe_messages": "act_official__receivers",
+    "subscribe_messages": "act_wechat__receivers",
+    "miniprogram_messages": "act_wechat__receivers",
 }
 
 

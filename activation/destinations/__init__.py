@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from activation.contracts import ActivationError, Destination
 from activation.destinations.file_export import FileExport
+from activation.destinations.miniprogram_messages import MiniprogramMessages
 from activation.destinations.postgresql_table import PostgresqlTable
 from activation.destinations.subscribe_messages import SubscribeMessages
 from activation.destinations.webhook import Webhook
@@ -22,6 +23,7 @@ _MESSAGES: dict[str, Callable[[Settings, Policy], MessageDestination]] = {
     WecomGroupMessages.name: WecomGroupMessages,
     WecomMoments.name: WecomMoments,
     SubscribeMessages.name: SubscribeMessages,
+    MiniprogramMessages.name: MiniprogramMessages,
 }
 _BUILDERS: dict[str, Callable[[Settings, Policy], Destination]] = {
     WecomTags.name: WecomTags,

@@ -1,68 +1,16 @@
-"""Subscribe messages (订阅通知) of the official account: one message for each subscription that a user granted.
-
-The platform says at once whether it took the message, and tells of it nowhere else: a call without an answer cannot be
-read back. Its row stays in doubt, is never sent again, and is ``unknown`` for good after ``unknown_after_days``.
-"""
+"""Subscribe messages (订阅通知) of the official account, to its followers."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator, Sequence
-
-from activation.contracts import NO_QUOTA, RELATION_ENDED, Channel, Outcome, Receipt
-from activation.messages.base import Batch, MessageDestination
-from activation.messages.content import Words
-from activation.messages.official_client import OfficialClient
-from activation.messages.record import Sent
-from activation.wecom_client import WecomClient, WecomRefusedError
-
-# The user refuses, or her subscriptions of this template are used up.
-_REFUSES = 43101
-_NO_USER = {40003, 43004}
+from activation.contracts import Channel
+from activation.messages.subscriptions import SubscriptionMessages, receivers_of
 
 
-class SubscribeMessages(MessageDestination):
-    """The destination ``subscribe_messages``; a row is a customer, reached by the openid that followed last."""
+class SubscribeMessages(SubscriptionMessages):
+    """The destination ``subscribe_messages``; a customer is reached by the openid that followed last."""
 
     name = "subscribe_messages"
     channel = Channel.OFFICIAL
-    most_per_call = 1
-    can_look_up = False
-    receivers = (
-        "select segment_code, customer_id, customer_id as receiver_id, app as sender, openid as receiver, "
-        "added_at, value_fen from activation.act_official__receivers"
-    )
-
-    def connect(self) -> WecomClient:
-        """Return the client of the official account."""
-        return OfficialClient(self.settings, self.policy.wecom_tags, miniprogram=False)
-
-    def post(self, batch: Batch, words: Words) -> list[Receipt]:
-        """message/subscribe/bizsend: taken, or refused for want of a subscription."""
-        (change,) = batch.changes
-        body = {
-            "touser": change.values["receiver"],
-            "template_id": words.template_id,
-            "data": {name: {"value": value} for name, value in words.data.items()},
-            **({"page": words.page} if words.page else {}),
-        }
-        try:
-            self.client.post_message("message/subscribe/bizsend", body)
-        except WecomRefusedError as error:
-            code = str(error.code)
-            if error.code == _REFUSES:
-                return [Receipt(change.row_key, Outcome.REFUSED, code, NO_QUOTA, error.message)]
-            if error.code in _NO_USER:
-                return [Receipt(change.row_key, Outcome.REFUSED, code, RELATION_ENDED, error.message)]
-            raise
-        return [Receipt(change.row_key, Outcome.SENT, "0", "ok")]
-
-    def find(
-        self, batches: Sequence[Batch], since: dt.datetime, until: dt.datetime, taken: set[str]
-    ) -> dict[str, list[str]]:
-        """Nothing can be asked."""
-        return {}
-
-    def results(self, reference: str, rows: Sequence[Sent]) -> Iterator[Receipt]:
-        """Nothing waits."""
-        return iter(())
+    is_miniprogram = False
+    path = "message/subscribe/bizsend"
+    receivers = receivers_of("official_account")

@@ -18,8 +18,9 @@ FORGETTING_CURVE = (1, 2, 4, 7, 15, 30)
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 MessageDestinationName = Literal[
-    "wecom_messages", "wecom_group_messages", "wecom_moments", "subscribe_messages"
+    "wecom_messages", "wecom_group_messages", "wecom_moments", "subscribe_messages", "miniprogram_messages"
 ]
+_OF_TEMPLATES = ("subscribe_messages", "miniprogram_messages")
 _TO_NOBODY_ALONE = ("wecom_group_messages", "wecom_moments")
 
 
@@ -156,11 +157,11 @@ def _unfit(journey: Journey, content: Content) -> Iterator[str]:
     """Yield why a journey's destination cannot carry a content."""
     for variant_code, words in content.spoken():
         name = f"{content.code}/{variant_code}" if variant_code else content.code
-        if journey.destination == "subscribe_messages":
+        if journey.destination in _OF_TEMPLATES:
             if not words.template_id:
-                yield f"content {name}: expected template_id and data for subscribe_messages"
+                yield f"content {name}: expected template_id and data for {journey.destination}"
         elif words.template_id:
-            yield f"content {name}: a template goes to subscribe_messages only"
+            yield f"content {name}: a template goes to {' and '.join(_OF_TEMPLATES)} only"
         if journey.destination == "wecom_group_messages" and not words.can_be_marked:
             yield (
                 f"content {name}: expected a link or mini-program for wecom_group_messages: a task in doubt is "

@@ -18,7 +18,8 @@ class OfficialClient(WecomClient):
     token_stale = TOKEN_STALE | {40001}
 
     def __init__(self, settings: Settings, policy: WecomTagsPolicy, *, miniprogram: bool) -> None:
-        self._app = "MINIPROGRAM" if miniprogram else "OFFICIAL"
+        app = "MINIPROGRAM" if miniprogram else "OFFICIAL"
+        self.credentials = f"SIYU_{app}_APP_ID and SIYU_{app}_SECRET"
         self._app_id = settings.miniprogram_app_id if miniprogram else settings.official_app_id
         self._secret = settings.miniprogram_secret if miniprogram else settings.official_secret
         super().__init__(settings, policy)
@@ -41,7 +42,5 @@ class OfficialClient(WecomClient):
 
     def _credentials(self) -> tuple[str, SecretStr]:
         if not self._app_id or self._secret is None:
-            raise DestinationStoppedError(
-                f"subscribe messages are not configured: set SIYU_{self._app}_APP_ID and SIYU_{self._app}_SECRET"
-            )
+            raise DestinationStoppedError(f"subscribe messages are not configured: set {self.credentials}")
         return self._app_id, self._secret

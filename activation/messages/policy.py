@@ -58,6 +58,8 @@ class MessagesPolicy(_Strict):
     unknown_after_days: int = Field(ge=1)
     cancel_after_days: int = Field(ge=1, le=30)
     seconds_per_call: float = Field(gt=0)
+    # Which version of the mini-program a tap on its subscribe message opens.
+    miniprogram_state: Literal["formal", "trial", "developer"]
 
     def caps_of(self, destination: str) -> list[Cap]:
         """Return the caps that a message of this destination counts for."""

@@ -9,7 +9,7 @@ from (
     union
     select segment_code, customer_id from {{ ref('act_wecom__receivers') }}
     union
-    select segment_code, customer_id from {{ ref('act_official__receivers') }}
+    select segment_code, customer_id from {{ ref('act_wechat__receivers') }}
 ) as payload
 inner join {{ ref('segment_members') }} as members
     on members.segment_code = payload.segment_code and members.customer_id = payload.customer_id

@@ -68,6 +68,7 @@ class Segment(Entry):
             "wecom_group_messages",
             "wecom_moments",
             "subscribe_messages",
+            "miniprogram_messages",
         ]
     ]
     tag_name: Text

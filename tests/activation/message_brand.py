@@ -22,7 +22,7 @@ from activation.segments import Planned, apply_plans, plan_segment
 from common.clock import UTC
 from common.settings import Settings
 from common.warehouse import connect
-from sandbox.credentials import as_environment
+from sandbox.credentials import SANDBOX_MINIPROGRAM_APP_ID, as_environment
 from sandbox.faults import FaultPlan
 from sandbox.followers import make_followers
 from sandbox.sending import Sending
@@ -71,7 +71,9 @@ class MessageBrand:
     now: dt.datetime = START
     members: dict[str, list[Member]] = field(default_factory=dict)
     caps: dict[str, tuple[int | None, int | None, int | None]] = field(default_factory=dict)
-    destinations: str = "wecom_tags,wecom_messages,wecom_group_messages,wecom_moments,subscribe_messages"
+    destinations: str = (
+        "wecom_tags,wecom_messages,wecom_group_messages,wecom_moments,subscribe_messages,miniprogram_messages"
+    )
     world_people: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -121,7 +123,7 @@ class MessageBrand:
             self._fill(db)
 
     def _fill(self, db: Any) -> None:
-        openids = {each.person.external_userid: each.openid for each in make_followers(self.desk.world)}
+        openids = self._openids()
         rows: dict[str, list[tuple[Any, ...]]] = {}
         known: set[tuple[str, str]] = set()
         for code, members in self.members.items():
@@ -145,9 +147,9 @@ class MessageBrand:
                     rows.setdefault("activation.act_wecom__segment_tags", []).append(
                         (code, GROUP, f"{TAG} {code}", each.customer_id, relation.userid, external)
                     )
-                if treated and external in openids:
-                    rows.setdefault("activation.act_official__receivers", []).append(
-                        (code, each.customer_id, "official_account", openids[external], None, each.value_fen)
+                for app, openid in openids.get(external, ()) if treated else ():
+                    rows.setdefault("activation.act_wechat__receivers", []).append(
+                        (code, each.customer_id, app, openid, None, each.value_fen)
                     )
             ids = {each.customer_id.removeprefix("c-"): each for each in members}
             for chat in self.desk.view.groups.values():
@@ -169,6 +171,21 @@ class MessageBrand:
                 columns = [pa.array(values) for values in zip(*found, strict=True)]
                 db.register("rows", pa.table(columns, names=[f"c{n}" for n, _ in enumerate(columns)]))
                 db.execute(f"insert into {table} select * from rows")
+
+    def _openids(self) -> dict[str, list[tuple[str, str]]]:
+        """Return the apps that know a contact, with the openid there; the last is another brand's mini-program."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for follower in make_followers(self.desk.world):
+            found.setdefault(follower.person.external_userid, []).append(
+                ("official_account", follower.openid)
+            )
+        for person in self.desk.world.people:
+            if person.purchases and person.purchases[0] < START.timestamp():
+                mine = person.openids[SANDBOX_MINIPROGRAM_APP_ID]
+                found.setdefault(person.external_userid, []).extend(
+                    [(SANDBOX_MINIPROGRAM_APP_ID, mine), ("wx0000000000000000", f"other{mine[5:]}")]
+                )
+        return found
 
     def plan(self, destination: str, segment: str = SEGMENT, mode: str = "live") -> Planned:
         settings = self.settings.model_copy(update={"activation_mode": mode})
@@ -211,7 +228,7 @@ create table activation.act_wecom__segment_tags (segment_code varchar, tag_group
     customer_id varchar, userid varchar, external_userid varchar);
 create table activation.act_wecom__group_receivers (segment_code varchar, chat_id varchar, owner_userid varchar,
     member_count bigint);
-create table activation.act_official__receivers (segment_code varchar, customer_id varchar, app varchar,
+create table activation.act_wechat__receivers (segment_code varchar, customer_id varchar, app varchar,
     openid varchar, added_at timestamp, value_fen bigint);
 """
 

@@ -105,12 +105,12 @@ def moments(brand: MessageBrand) -> MessagePlace:
     )
 
 
-def subscriptions(brand: MessageBrand) -> MessagePlace:
+def subscriptions(brand: MessageBrand, name: str = "subscribe_messages") -> MessagePlace:
     steps = [{"day": 1, "content": "reminder"}]
     return MessagePlace(
-        "subscribe_messages",
+        name,
         brand,
-        [journey(destination="subscribe_messages", steps=steps)],
+        [journey(destination=name, steps=steps)],
         lambda: Counter(openid for openid, _, _ in brand.desk.state.sent.subscription_uses),
         lambda row: str(row["receiver"]),
         can_look_up=False,
@@ -122,4 +122,5 @@ PLACES = {
     "wecom_group_messages": groups,
     "wecom_moments": moments,
     "subscribe_messages": subscriptions,
+    "miniprogram_messages": lambda brand: subscriptions(brand, "miniprogram_messages"),
 }

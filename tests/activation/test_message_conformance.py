@@ -98,7 +98,7 @@ def test_holdouts_and_who_said_no_never_get_it(place):
             for member in groups[chat_id].members
             if member.person
         }
-    elif place.name == "subscribe_messages":
+    elif place.name in ("subscribe_messages", "miniprogram_messages"):
         reached = {row["customer_id"].removeprefix("c-") for row in ledger(place)}
     else:
         reached = {row["receiver"] for row in ledger(place)}

@@ -30,7 +30,7 @@ class Dying:
         self.place.sync()
 
 
-@pytest.mark.parametrize("name", ["wecom_messages", "subscribe_messages"])
+@pytest.mark.parametrize("name", ["wecom_messages", "subscribe_messages", "miniprogram_messages"])
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_after_kills_and_faults_nothing_is_twice_and_nothing_lost(message_brand, name, seed, capsys):
     dice, place, told = random.Random(seed), PLACES[name](message_brand), Counter()

@@ -196,13 +196,14 @@ def test_what_the_platform_refuses_for_its_own_cap_is_final_and_told(message_bra
     assert len(message_brand.arrived()) == sent.total()
 
 
-def test_a_subscription_that_is_used_up_is_told_and_not_tried_again(message_brand):
+@pytest.mark.parametrize("name", ["subscribe_messages", "miniprogram_messages"])
+def test_a_subscription_that_is_used_up_is_told_and_not_tried_again(message_brand, name):
     steps = [{"day": 1, "content": "reminder"}]
-    ready(message_brand, 60, journeys=[journey(destination="subscribe_messages", steps=steps)])
-    report = message_brand.sync("subscribe_messages")
+    ready(message_brand, 60, journeys=[journey(destination=name, steps=steps)])
+    report = message_brand.sync(name)
     assert report.refusals["no_quota"] > 0
     assert report.outcomes["sent"] == len(message_brand.desk.state.sent.subscription_uses) > 0
-    again = message_brand.sync("subscribe_messages").plan
+    again = message_brand.sync(name).plan
     assert (again.rows, again.held["no_quota"]) == (0, report.refusals["no_quota"])
 
 

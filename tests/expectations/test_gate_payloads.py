@@ -16,7 +16,7 @@ TAGS = "act_wecom__segment_tags"
 FILE = "act_file__segment_members"
 TOOLS = "act_tools__segment_members"
 RECEIVERS, GROUPS = "act_wecom__receivers", "act_wecom__group_receivers"
-FOLLOWERS = "act_official__receivers"
+OPENIDS = "act_wechat__receivers"
 ROWS = {
     TAGS: """
         select 'vip' as segment_code, 'Siyu_人群' as tag_group_name, '高价值' as tag_name,
@@ -40,7 +40,7 @@ ROWS = {
         select 'vip' as segment_code, 'wrKx8CBgAA000' || n as chat_id, 'liwei' as owner_userid,
             cast(n as bigint) as member_count
         from range(1, 4) t(n)""",
-    FOLLOWERS: """
+    OPENIDS: """
         select 'vip' as segment_code, 'c' || n as customer_id, 'official_account' as app,
             'oGzh0A1b2C3d4E5f6G7h8I9j' || n as openid, timestamp '2017-03-01 10:00' as added_at,
             cast(1000 * n as bigint) as value_fen
@@ -59,7 +59,7 @@ def judged(tmp_path: Path, payload: str, damage: str) -> Verdict:
     return judge(suite, database=path, query=query, subject="vip", docs_dir=tmp_path / "docs")
 
 
-@pytest.mark.parametrize("payload", [TAGS, FILE, TOOLS, RECEIVERS, GROUPS, FOLLOWERS])
+@pytest.mark.parametrize("payload", [TAGS, FILE, TOOLS, RECEIVERS, GROUPS, OPENIDS])
 def test_a_good_payload_passes_and_has_a_page(tmp_path: Path, payload: str) -> None:
     verdict = judged(tmp_path, payload, "select 1")
     assert (verdict.status, verdict.rows) == ("passed", 3), verdict.reason
@@ -107,8 +107,9 @@ def test_a_good_payload_passes_and_has_a_page(tmp_path: Path, payload: str) -> N
         (GROUPS, "insert into rows from rows", "written to twice"),
         (GROUPS, "update rows set owner_userid = null where member_count = 1", "only the owner"),
         (GROUPS, "update rows set member_count = 0 where member_count = 1", "none of its business"),
-        (FOLLOWERS, "insert into rows from rows", "written to twice"),
-        (FOLLOWERS, "update rows set openid = '13900000000'", "as the platform gave them"),
+        (OPENIDS, "insert into rows from rows", "written to twice"),
+        (OPENIDS, "update rows set openid = '13900000000'", "as the platform gave them"),
+        (OPENIDS, "update rows set app = null", "inside its app only"),
         (TOOLS, "insert into rows from rows", "in a segment once"),
         (TOOLS, "update rows set customer_no = 1", "names one customer"),
         (TOOLS, f"update rows set tier_code = 'tel {samples.PHONE}'", "must not leave"),

@@ -9,6 +9,13 @@ from typing import Any
 import pytest
 
 from sandbox.calendar import moment
+from sandbox.credentials import (
+    SANDBOX_MINIPROGRAM_APP_ID,
+    SANDBOX_MINIPROGRAM_SECRET,
+    SANDBOX_OFFICIAL_APP_ID,
+    SANDBOX_OFFICIAL_SECRET,
+)
+from sandbox.followers import make_followers
 from sandbox.sending import Sending
 
 DAY = dt.date(2017, 6, 5)
@@ -128,3 +135,40 @@ def test_tasks_survive_a_restart(ask: Any, serve: Any) -> None:
     made = create(ask, contacts(ask)[:3])
     again = serve("sending", day=DAY)
     assert set(again.app.state.desk.state.sent.tasks) == {made["msgid"]}
+
+
+@pytest.mark.parametrize(("path", "is_miniprogram"), [("bizsend", False), ("send", True)])
+def test_a_subscription_is_good_for_one_message_and_each_app_has_its_own(
+    serve: Any, calls_with: Any, path: str, is_miniprogram: bool
+) -> None:
+    http = serve("subscribe", day=DAY)
+    desk = http.app.state.desk
+    desk.show(DAY, AT)
+    apps = [
+        (SANDBOX_OFFICIAL_APP_ID, SANDBOX_OFFICIAL_SECRET),
+        (SANDBOX_MINIPROGRAM_APP_ID, SANDBOX_MINIPROGRAM_SECRET),
+    ]
+    tokens = [
+        http.post(
+            "/cgi-bin/stable_token", json={"grant_type": "client_credential", "appid": app, "secret": secret}
+        ).json()["access_token"]
+        for app, secret in apps
+    ]
+    ours, other = (calls_with(http, tokens[at]) for at in (is_miniprogram, not is_miniprogram))
+    users = sorted(each.openid for each in make_followers(desk.world) if each.follows(AT))
+    if is_miniprogram:
+        bought = (each for each in desk.world.people if each.purchases and each.purchases[0] < AT)
+        users = sorted(each.openids[SANDBOX_MINIPROGRAM_APP_ID] for each in bought)
+
+    def send(touser: str, call: Any = ours, **more: Any) -> int:
+        body = {"touser": touser, "template_id": "t", "data": {"thing1": {"value": "开播"}}, **more}
+        return int(call("POST", f"/cgi-bin/message/subscribe/{path}", **body)["errcode"])
+
+    told = {user: [send(user) for _ in range(3)] for user in users[:40]}
+    # None to two grants each, and then no more.
+    assert {tuple(each) for each in told.values()} == {(43101,) * 3, (0, 43101, 43101), (0, 0, 43101)}
+    assert send("oNobodyWhoEverWasThere") == 40003
+    assert send(users[0], data={"thing1": "开播"}) == 47003
+    assert send(users[0], other) == 48001
+    if is_miniprogram:
+        assert send(users[0], miniprogram_state="beta") == 47003
