@@ -31,6 +31,7 @@ NOT_COMPARED = {"sync_log", "sync_runs", "destination_state", "gate_verdicts"}
 SEEN_AGAIN = {
     "staging.stg_wecom__contacts",
     "staging.stg_wecom__corp_tags",
+    "staging.stg_wecom__relation_tags",
     "intermediate.int_identity__links",
     "intermediate.int_identity__record_identifiers",
     "marts.customer_attributes",

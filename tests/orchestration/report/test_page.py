@@ -286,7 +286,10 @@ def test_page_writer__a_page_that_cannot_be_made_says_so_and_holds_nothing_back(
     writer = PageWriter(warnings.append)
     writer.write(tmp_path, None)  # no copy there
     assert writer.said.startswith("failed: FileNotFoundError")
-    assert len(warnings) == 1
+    assert [each.split(" could not")[0] for each in warnings] == [
+        "the page of the tag catalogue",
+        "the report page",
+    ]
     page = (tmp_path / REPORT).read_text(encoding="utf-8")
     assert "could not be made" in page
     assert "no published copy" in page
