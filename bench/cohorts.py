@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from bench.identity import _dbt
+from bench.dbt import run_dbt
 from bench.measure import ROUNDS, Measure
 from common.lake import Lake
 from sandbox.generate.plan import Mix, Plan
@@ -55,7 +55,7 @@ def p13(customers: int | None, folder: Path) -> Measure:
     size = customers or 1_000_000
     home, inputs = folder / "home", folder / "inputs"
     Writer(Lake(home / "lake"), Plan(size, mix=MIX), lambda text: None).write_days()
-    _dbt(home, "run", "--select", *(f"+{name}" for name in CHAIN))
+    run_dbt(home, "run", "--select", *(f"+{name}" for name in CHAIN))
     orders = _export(home, inputs)
     ours: list[float] = []
     polars: list[float] = []
