@@ -15,7 +15,7 @@ from typing import Any
 from common.settings import Settings
 from orchestration.alerts import ALERTED_TAG, Trouble, alert
 from orchestration.days import last_complete_day
-from orchestration.dbt_run import cool_down, warm_project, warm_up
+from orchestration.dbt_run import cool_down, prepare_manifest, warm_project, warm_up
 from orchestration.home import PID_TAG, claim, fail_stale_runs, open_instance, release
 
 Line = Callable[[str], None]
@@ -61,6 +61,8 @@ def run_daily(
     warm_up()
     gc.disable()  # what is imported now stays; looking for garbage in it costs half a second
     try:
+        prepare_manifest(settings)
+        warm_project(settings)
         with open_instance(settings) as instance:
             for run_id in fail_stale_runs(settings, instance):
                 line(f"[yellow]![/] run {run_id[:8]} had been killed; marked as failed")
@@ -102,7 +104,6 @@ def _run(
     from orchestration.project import declared_segments
 
     job = build_definitions(settings).resolve_job_def(JOB_NAME)
-    warm_project(settings)
     gc.freeze()
     gc.enable()
     show_progress(line)

@@ -7,10 +7,13 @@ run pays, since the run reads each column once.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import statistics
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 from rich.table import Table
@@ -37,17 +40,21 @@ class TagCost:
     customers: int
 
 
-def tag_costs(db: duckdb.DuckDBPyConnection, verdicts_sql: str, codes: Iterable[str]) -> list[TagCost]:
+def tag_costs(
+    db: duckdb.DuckDBPyConnection, verdicts_sql: str, codes: Iterable[str], *, kept: Path | None = None
+) -> list[TagCost]:
     """Return the cost of each tag, dearest first; ``db`` knows the warehouse as ``warehouse``.
 
-    ``verdicts_sql`` is that of ``int_run__verdicts`` with bare names.
+    ``verdicts_sql`` is that of ``int_run__verdicts`` with bare names. Times in the file ``kept`` are taken from there
+    as long as that SQL is the same: a tag's time changes with the rules, its rows with every run.
     """
-    db.execute(
-        f"create or replace temp table {_TIMELINE} as "
-        f"from warehouse.intermediate.{_TIMELINE} limit {SAMPLE_ROWS}"
-    )
-    counted = db.execute("select count(*) from int_run__timeline").fetchone()
-    rows = counted[0] if counted else 0
+    codes = list(codes)
+    digest = hashlib.md5(verdicts_sql.encode(), usedforsecurity=False).hexdigest()
+    times = _kept_times(kept, digest)
+    if times is None:
+        times = _timed(db, verdicts_sql, codes)
+        if kept is not None and times:
+            kept.write_text(json.dumps({"verdicts": digest, "milliseconds_per_million": times}))
     history = {
         code: (total, present)
         for code, total, present in db.execute(
@@ -55,13 +62,31 @@ def tag_costs(db: duckdb.DuckDBPyConnection, verdicts_sql: str, codes: Iterable[
             "from warehouse.marts.tag_history where known_to is null group by tag_code"
         ).fetchall()
     }
-    found = []
-    for code in codes:
-        sql = f'select count("tag_{code}") from ({verdicts_sql})'  # noqa: S608 - checked codes
-        per_million = 1_000_000 * _milliseconds(db, sql) / rows if rows else 0.0
-        found.append(TagCost(code, per_million, *history.get(code, (0, 0))))
-    db.execute(f"drop table {_TIMELINE}")
+    found = [TagCost(code, times.get(code, 0.0), *history.get(code, (0, 0))) for code in codes]
     return sorted(found, key=lambda each: (-each.milliseconds_per_million, each.code))
+
+
+def _timed(db: duckdb.DuckDBPyConnection, verdicts_sql: str, codes: Iterable[str]) -> dict[str, float]:
+    """Milliseconds per million rows of the timeline by tag; nothing where there are no rows."""
+    db.execute(
+        f"create or replace temp table {_TIMELINE} as "
+        f"from warehouse.intermediate.{_TIMELINE} limit {SAMPLE_ROWS}"
+    )
+    counted = db.execute("select count(*) from int_run__timeline").fetchone()
+    rows = counted[0] if counted else 0
+    times = {}
+    for code in codes if rows else ():
+        sql = f'select count("tag_{code}") from ({verdicts_sql})'  # noqa: S608 - checked codes
+        times[code] = 1_000_000 * _milliseconds(db, sql) / rows
+    db.execute(f"drop table {_TIMELINE}")
+    return times
+
+
+def _kept_times(kept: Path | None, digest: str) -> dict[str, float] | None:
+    if kept is None or not kept.exists():
+        return None
+    found = json.loads(kept.read_text())
+    return dict(found["milliseconds_per_million"]) if found["verdicts"] == digest else None
 
 
 def last_verdicts(settings: Settings) -> str:

@@ -49,7 +49,8 @@ def _tags(source: Source, settings: Settings) -> dict[str, Any]:
     from orchestration.tag_cost import last_verdicts, tag_costs
 
     codes = [each["tag_code"] for each in source.rows(_CODES)]
-    costs = tag_costs(source.db, last_verdicts(settings), codes)
+    kept = settings.dbt_target_dir / "tag_cost.json"
+    costs = tag_costs(source.db, last_verdicts(settings), codes, kept=kept)
     table = dg.MetadataValue.table(
         records=[
             dg.TableRecord(

@@ -172,12 +172,15 @@ def test_report__shows_funnel_and_overlap(home: DbtHome, settings: Settings) -> 
     assert all(row["both_count"] <= sizes[row["segment_code"]] for row in overlap)
 
 
-def test_costs__are_of_every_tag(home: DbtHome) -> None:
+def test_costs__are_of_every_tag(home: DbtHome, tmp_path: Path) -> None:
     (path,) = (home.home / "target").rglob("compiled/**/int_run__verdicts.sql")
     codes = [each.entry.code for each in load_rules(DBT_PROJECT_DIR).tags]
     with connect() as db:
         db.execute(f"attach '{home.warehouse}' as warehouse (read_only)")
-        found = tag_costs(db, bare(path.read_text(encoding="utf-8")), codes)
+        sql, kept = bare(path.read_text(encoding="utf-8")), tmp_path / "kept.json"
+        found = tag_costs(db, sql, codes, kept=kept)
+        assert tag_costs(db, sql, codes, kept=kept) == found  # to the last digit: not timed again
+        assert tag_costs(db, f"{sql} ", codes, kept=kept) != found
     assert {each.code for each in found} == set(codes)
     assert all(each.milliseconds_per_million > 0 for each in found)
     rows = dict(
