@@ -54,13 +54,13 @@ def run_daily(
     """
     day = as_of or last_complete_day(settings)
     _check_day(settings, day)
-    from orchestration.daily import JOB_NAME
-
     claim(settings, wait_seconds=wait_seconds)
     line(f"daily job as of {day}, in {settings.home}")
-    warm_up()
+    warm_up()  # before anything imports Dagster, so that dbt is imported on the other core meanwhile
     gc.disable()  # what is imported now stays; looking for garbage in it costs half a second
     try:
+        from orchestration.daily import JOB_NAME
+
         prepare_manifest(settings)
         warm_project(settings)
         with open_instance(settings) as instance:
