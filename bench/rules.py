@@ -26,7 +26,10 @@ from sandbox.generate.plan import Plan
 from sandbox.generate.writer import Writer
 
 CUSTOMERS, MANY, FEW = 1_000_000, 500, 5
-PASS = ("int_run__events", "int_run__daily", "int_run__traits", "int_run__timeline", "int_run__verdicts")
+PASS = (
+    "int_run__events", "int_run__daily", "int_run__traits", "int_run__sums", "int_run__days", "int_run__timeline",
+    "int_run__verdicts",
+)  # fmt: skip
 Tag = dict[str, Any]
 
 

@@ -51,8 +51,8 @@ def release(settings: Settings) -> None:
 def keep_open(settings: Settings) -> None:
     """Hold the warehouse open for reading until the claim is given back; needs the claim, idempotent.
 
-    DuckDB reads the catalogue of a file that is not open yet in this process: 55 ms with 200 tables, 60 times in a run
-    of 28 plans. Above 1 GiB that is nothing, and the memory of another session's cache is better left alone.
+    DuckDB reads the catalogue of a file that is not open yet in this process: 55 ms with 200 tables, 50 times in a
+    run of 28 plans. Above 1 GiB that is nothing, and the memory of another session's cache is better left alone.
     """
     stack = _claims.get(settings.home)
     if stack is None or settings.home in _kept_open or settings.warehouse_path.stat().st_size > _SMALL_BYTES:

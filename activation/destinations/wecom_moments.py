@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from activation.contracts import (
     MEMBER_GONE,
@@ -26,7 +25,7 @@ from activation.contracts import (
 )
 from activation.messages.base import Batch, MessageDestination
 from activation.messages.content import Words
-from activation.messages.pages import pages
+from activation.messages.pages import between, pages
 from activation.messages.record import Sent
 from activation.messages.wecom_words import mark_of, message_body
 from activation.wecom_client import WecomRefusedError
@@ -91,7 +90,9 @@ class WecomMoments(MessageDestination):
     ) -> dict[str, list[str]]:
         """get_moment_list: by the mark in the link."""
         found: dict[str, list[str]] = {}
-        shown = [each for each in self._made(since, until) if mark_of(each)]
+        body, path = {"filter_type": 0, "limit": 20}, f"{_BASE}get_moment_list"
+        made = between(self.client, path, body, "moment_list", "moment_id", since, until, _LONGEST)
+        shown = [each for each in made if mark_of(each)]
         for each in sorted(shown, key=lambda each: int(each["create_time"])):
             found.setdefault(str(mark_of(each)), []).append(str(each["moment_id"]).strip())
         return found
@@ -159,21 +160,6 @@ class WecomMoments(MessageDestination):
                 )
             else:
                 yield Receipt(row.change.row_key, Outcome.WAITING, "0", None, "waiting for staff", moment_id)
-
-    def _made(self, since: dt.datetime, until: dt.datetime) -> Iterator[dict[str, Any]]:
-        seen: set[str] = set()
-        start = since
-        while start < until:
-            end = min(start + _LONGEST, until)
-            body = {
-                "filter_type": 0, "limit": 20,
-                "start_time": int(start.timestamp()), "end_time": int(end.timestamp()),
-            }  # fmt: skip
-            for each in pages(self.client, f"{_BASE}get_moment_list", body, "moment_list"):
-                if str(each["moment_id"]) not in seen:
-                    seen.add(str(each["moment_id"]))
-                    yield each
-            start = end
 
     def _find_tag(self, segment: Segment) -> str:
         answer = self.client.post(f"{_BASE}get_corp_tag_list", {}, safe=True)

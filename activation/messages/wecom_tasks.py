@@ -6,6 +6,7 @@ Creating one only hands it to staff, who must press send; there is no read recei
 from __future__ import annotations
 
 import datetime as dt
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from activation.contracts import (
 )
 from activation.messages.base import Batch, MessageDestination
 from activation.messages.content import Words
-from activation.messages.pages import pages
+from activation.messages.pages import between, pages
 from activation.messages.record import Sent
 from activation.messages.wecom_words import mark_of, message_body, text_of
 from activation.wecom_client import WecomRefusedError
@@ -39,9 +40,9 @@ class WecomTasks(MessageDestination):
     receiver_field: str
     """How a receiver is named in a result: external_userid, or chat_id."""
 
+    @abstractmethod
     def receivers_body(self, batch: Batch) -> dict[str, Any]:
         """Return the part of the call that says who gets it."""
-        raise NotImplementedError
 
     def post(self, batch: Batch, words: Words) -> list[Receipt]:
         """add_msg_template: who is not in ``fail_list`` waits for staff."""
@@ -72,7 +73,10 @@ class WecomTasks(MessageDestination):
         """get_groupmsg_list_v2: by mark; without one, same words, same staff, and one of the same receivers."""
         found: dict[str, list[str]] = {}
         unmarked = [each for each in batches if not self.words_of(each.changes[0]).can_be_marked]
-        for shown in sorted(self._made(since, until), key=lambda each: int(each["create_time"])):
+        body = {"chat_type": self.chat_type, "filter_type": 0, "limit": 100}  # what apps created, not staff
+        path = f"{_BASE}get_groupmsg_list_v2"
+        made = between(self.client, path, body, "group_msg_list", "msgid", since, until, _LONGEST)
+        for shown in sorted(made, key=lambda each: int(each["create_time"])):
             msgid, mark = str(shown["msgid"]), mark_of(shown)
             if mark:
                 found.setdefault(mark, []).append(msgid)
@@ -100,22 +104,6 @@ class WecomTasks(MessageDestination):
     def cancel(self, reference: str) -> None:
         """cancel_groupmsg_send: whoever did not press send cannot any more."""
         self.client.post(f"{_BASE}cancel_groupmsg_send", {"msgid": reference}, safe=True)
-
-    def _made(self, since: dt.datetime, until: dt.datetime) -> Iterator[dict[str, Any]]:
-        """Everything that apps created (not staff) between two instants, each once."""
-        seen: set[str] = set()
-        start = since
-        while start < until:
-            end = min(start + _LONGEST, until)
-            body = {
-                "chat_type": self.chat_type, "filter_type": 0, "limit": 100,
-                "start_time": int(start.timestamp()), "end_time": int(end.timestamp()),
-            }  # fmt: skip
-            for each in pages(self.client, f"{_BASE}get_groupmsg_list_v2", body, "group_msg_list"):
-                if str(each["msgid"]) not in seen:
-                    seen.add(str(each["msgid"]))
-                    yield each
-            start = end
 
     def _sends(self, msgid: str, userid: str) -> Iterator[dict[str, Any]]:
         body = {"msgid": msgid, "userid": userid}

@@ -65,8 +65,16 @@ daily as (
     {{ daily_of_events('events') }}
 ),
 
+sums as (
+    {{ sums_of_days('daily') }}
+),
+
+days as (
+    {{ change_days('daily', 'traits', '(select max(asked_day) from asked)') }}
+),
+
 timeline as (
-    {{ timeline_of_days('daily', 'traits', '(select max(asked_day) from asked)') }}
+    {{ timeline_of_days('sums', 'days', 'traits') }}
 )
 
 select * from (

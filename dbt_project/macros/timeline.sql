@@ -41,33 +41,28 @@ from days
     }) }}
 {% endmacro %}
 
+{#- The body of int_run__sums: every measure summed up once, over the days with events. -#}
+{% macro sums_of_days(daily) %}
+{%- set plan = timeline_plan(used_features(tag_definitions(), segment_definitions())) %}
+select
+    customer_id,
+    event_day
+    {%- for measure in plan.measures %},
+    cast(sum({{ measure }}) over (partition by customer_id order by event_day rows unbounded preceding) as bigint) as {{ measure }}
+    {%- endfor %}
+    {%- for name in plan.carried %},
+    {{ carried_text('max(' ~ name ~ '_key) over (partition by customer_id order by event_day rows unbounded preceding)') }} as {{ name }}
+    {%- endfor %}
+from {{ daily }}
+{% endmacro %}
+
 {#-
-    The body of int_run__timeline. `traits` has the attributes, one row per customer; `last_day` is the SQL of the last day
-    to look at. A window's days are made only by events that something counted in that window.
-
-    Every measure is summed up once, over the days with events. A day's total is the sum by its last day with an event, and
-    a window's sum is that less the sum by the last day before the window: so a measure more costs a subtraction, and only
-    a window more costs a pass.
+    The body of int_run__days. `traits` has the attributes, one row per customer; `last_day` is the SQL of the last day to
+    look at. A window's days are made only by events that something counted in that window.
 -#}
-{% macro timeline_of_days(daily, traits, last_day) %}
-{%- set used = used_features(tag_definitions(), segment_definitions()) %}
-{%- set plan = timeline_plan(used) %}
-with summed as (
-
-    select
-        customer_id,
-        event_day
-        {%- for measure in plan.measures %},
-        cast(sum({{ measure }}) over (partition by customer_id order by event_day rows unbounded preceding) as bigint) as {{ measure }}
-        {%- endfor %}
-        {%- for name in plan.carried %},
-        {{ carried_text('max(' ~ name ~ '_key) over (partition by customer_id order by event_day rows unbounded preceding)') }} as {{ name }}
-        {%- endfor %}
-    from {{ daily }}
-
-),
-
-change_points as (
+{% macro change_days(daily, traits, last_day) %}
+{%- set plan = timeline_plan(used_features(tag_definitions(), segment_definitions())) %}
+with change_points as (
 
     select
         daily.customer_id,
@@ -126,27 +121,30 @@ days as (
     where change_day <= {{ last_day }}
     group by customer_id, change_day
 
-),
+)
 
 -- The last day with an event by this day, and before each window.
-placed as (
+select
+    customer_id,
+    change_day,
+    first_seen_day,
+    max(event_day) over (partition by customer_id order by change_day rows unbounded preceding) as summed_day
+    {%- for days in plan.windows %},
+    max(event_day) over (
+        partition by customer_id order by change_day range between unbounded preceding and {{ days }} preceding
+    ) as before_{{ days }}_day
+    {%- endfor %},
+    row_number() over (partition by customer_id order by change_day desc) = 1 as is_newest
+from days
+{% endmacro %}
 
-    select
-        customer_id,
-        change_day,
-        first_seen_day,
-        max(event_day) over (partition by customer_id order by change_day rows unbounded preceding) as summed_day
-        {%- for days in plan.windows %},
-        max(event_day) over (
-            partition by customer_id order by change_day range between unbounded preceding and {{ days }} preceding
-        ) as before_{{ days }}_day
-        {%- endfor %},
-        row_number() over (partition by customer_id order by change_day desc) = 1 as is_newest
-    from days
-
-),
-
-counted as (
+{#-
+    The body of int_run__timeline. A day's total is the sum by its last day with an event, and a window's sum is that less
+    the sum by the last day before the window: so a measure more costs a subtraction, and only a window more costs a pass.
+-#}
+{% macro timeline_of_days(sums, days, traits) %}
+{%- set plan = timeline_plan(used_features(tag_definitions(), segment_definitions())) %}
+with counted as (
 
     select
         placed.customer_id,
@@ -158,11 +156,11 @@ counted as (
         {%- for name in plan.carried %},
         summed.{{ name }}
         {%- endfor %}
-    from placed
-    inner join summed on summed.customer_id = placed.customer_id and summed.event_day = placed.summed_day
-    {%- for days in plan.windows %}
-    left join summed as before_{{ days }}
-        on before_{{ days }}.customer_id = placed.customer_id and before_{{ days }}.event_day = placed.before_{{ days }}_day
+    from {{ days }} as placed
+    inner join {{ sums }} as summed on summed.customer_id = placed.customer_id and summed.event_day = placed.summed_day
+    {%- for window in plan.windows %}
+    left join {{ sums }} as before_{{ window }}
+        on before_{{ window }}.customer_id = placed.customer_id and before_{{ window }}.event_day = placed.before_{{ window }}_day
     {%- endfor %}
     where placed.change_day >= placed.first_seen_day
 
@@ -193,86 +191,6 @@ select
     counted.is_newest
 from counted
 left join {{ traits }} as traits on traits.customer_id = counted.customer_id
-{% endmacro %}
-
-{#- What the used features need: running sums by column, the measures they are of, and per window the measures it counts. -#}
-{% macro timeline_plan(used) %}
-    {% set plan = {'measures': [], 'sums': {}, 'windows': {}, 'ratios': {}, 'carried': [], 'calendar': false} %}
-    {% for column, feature in used.items() %}
-        {% if feature.measure %}
-            {% do plan.sums.update({column: {'measure': feature.measure.name, 'window': feature.window}}) %}
-        {% elif feature.ratio %}
-            {% set parts = {} %}
-            {% for side in ('of', 'per') %}
-                {% set measure = measure_named(feature.ratio[side]) %}
-                {% set part = windowed_name(measure, feature.window) if feature.window else measure.name %}
-                {% do parts.update({side: part}) %}
-                {% do plan.sums.update({part: {'measure': measure.name, 'window': feature.window}}) %}
-            {% endfor %}
-            {% do plan.ratios.update({column: {'of': parts.of, 'per': parts.per, 'scale': feature.ratio.scale}}) %}
-        {% elif feature.carried %}
-            {% do plan.carried.append(column) %}
-        {% elif feature.calendar %}
-            {% do plan.update({'calendar': true}) %}
-        {% endif %}
-    {% endfor %}
-    {% for sum in plan.sums.values() %}
-        {% if sum.measure not in plan.measures %}{% do plan.measures.append(sum.measure) %}{% endif %}
-        {% if sum.window %}
-            {% if sum.window not in plan.windows %}{% do plan.windows.update({sum.window: []}) %}{% endif %}
-            {% do plan.windows[sum.window].append(sum.measure) %}
-        {% endif %}
-    {% endfor %}
-    {{ return(plan) }}
-{% endmacro %}
-
-{% macro measure_named(name) %}
-    {{ return(feature_definitions().measures | selectattr('name', 'equalto', name) | first) }}
-{% endmacro %}
-
-{#- What dim_customers shows, whatever the rules ask. -#}
-{% macro customer_measures() %}
-    {{ return({
-        'measures': [
-            'order_count', 'net_fen', 'live_order_count', 'refund_count', 'coupon_use_count', 'contact_add_count',
-            'group_join_count',
-        ],
-        'windows': [30, 90, 365],
-    }) }}
-{% endmacro %}
-
-{#- Measures that int_run__events and int_run__daily have to hold, in the order of their declaration. -#}
-{% macro measures_in_use() %}
-    {% set wanted = timeline_plan(used_features(tag_definitions(), segment_definitions())).measures + customer_measures().measures %}
-    {{ return(feature_definitions().measures | map(attribute='name') | select('in', wanted) | list) }}
-{% endmacro %}
-
-{% macro used_of_kind(kind) %}
-    {% set names = [] %}
-    {% for column, feature in used_features(tag_definitions(), segment_definitions()).items() if feature[kind] %}
-        {% do names.append(column) %}
-    {% endfor %}
-    {{ return(names) }}
-{% endmacro %}
-
-{#- Window in days -> kinds of events (int_run__observed) that something counts in it. -#}
-{% macro touching_windows() %}
-    {% set found = {} %}
-    {% set counted = {} %}
-    {% for days, measures in timeline_plan(used_features(tag_definitions(), segment_definitions())).windows.items() %}
-        {% do counted.update({days: measures}) %}
-    {% endfor %}
-    {% for days in customer_measures().windows %}
-        {% do counted.update({days: counted.get(days, []) + customer_measures().measures}) %}
-    {% endfor %}
-    {% for days in counted | sort %}
-        {% set kinds = [] %}
-        {% for measure in counted[days] %}
-            {% for kind in measure_named(measure).events if kind not in kinds %}{% do kinds.append(kind) %}{% endfor %}
-        {% endfor %}
-        {% do found.update({days: kinds | sort}) %}
-    {% endfor %}
-    {{ return(found) }}
 {% endmacro %}
 
 {#- First days of the birthday months, and of the months after them, from her first day on. -#}

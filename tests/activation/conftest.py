@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "ingestion"))  # the database
 from fake_wecom import CORP_ID, SECRET, FakeWecom, serving
 from message_brand import MessageBrand, sandbox_served, settings_for, small_world
 
+from activation import store
 from activation.contracts import ApplyReport
 from activation.segments import apply_plans, plan_segment
 from common.settings import Settings
@@ -163,3 +165,25 @@ def message_brand(
         brand.move(brand.now)
         with stamina.set_testing(True, attempts=10):  # the faults may strike a token, then the call
             yield brand
+
+
+@pytest.fixture
+def killed_before_its_answers_are_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[], AbstractContextManager[None]]:
+    """Wraps a sync that dies when the first answer of the destination is to be written down."""
+    write = store.write_receipts
+
+    def lost(*arguments, settled_by, **options):
+        if settled_by == "answer":
+            raise KeyboardInterrupt
+        return write(*arguments, settled_by=settled_by, **options)
+
+    @contextmanager
+    def killed() -> Iterator[None]:
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "write_receipts", lost)
+            with pytest.raises(KeyboardInterrupt):
+                yield
+
+    return killed

@@ -10,7 +10,7 @@ import pytest
 from message_brand import SEGMENT, Member
 from message_places import PLACES, MessagePlace
 
-from activation import log, store
+from activation import log
 from activation.consent import record
 from activation.destinations import MESSAGE_NAMES
 
@@ -145,21 +145,12 @@ def through_faults(place, seed, but=""):
     place.brand.until_settled(place.name, days=8)
 
 
-def test_what_is_in_doubt_is_never_sent_again(place, monkeypatch):
+def test_what_is_in_doubt_is_never_sent_again(place, killed_before_its_answers_are_written):
     place.ready(10)
     for each in place.first:
         place.brand.sync(each)
-    write = store.write_receipts
-
-    def lost(*arguments, settled_by, **options):
-        if settled_by == "answer":
-            raise KeyboardInterrupt
-        return write(*arguments, settled_by=settled_by, **options)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(store, "write_receipts", lost)
-        with pytest.raises(KeyboardInterrupt):
-            place.brand.sync(place.name)
+    with killed_before_its_answers_are_written():
+        place.brand.sync(place.name)
     place.brand.later(minutes=5)
     place.brand.build()
     place.sync()
