@@ -81,7 +81,8 @@ select * from (
     select
         asked.asked_day as change_day,
         timeline.customer_id,
-        true as is_newest
+        true as is_newest,
+        false as is_first
         {%- for column in timeline_columns() %},
         timeline.{{ column }}
         {%- endfor %},

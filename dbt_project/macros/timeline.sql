@@ -149,7 +149,8 @@ with counted as (
     select
         placed.customer_id,
         placed.change_day,
-        placed.is_newest
+        placed.is_newest,
+        placed.change_day = placed.first_seen_day as is_first
         {%- for column, sum in plan.sums.items() %},
         summed.{{ sum.measure }}{{ ' - coalesce(before_' ~ sum.window ~ '.' ~ sum.measure ~ ', 0)' if sum.window }} as {{ column }}
         {%- endfor %}
@@ -188,7 +189,8 @@ select
         else 0
     end as is_birthday_month
     {%- endif %},
-    counted.is_newest
+    counted.is_newest,
+    counted.is_first
 from counted
 left join {{ traits }} as traits on traits.customer_id = counted.customer_id
 {% endmacro %}

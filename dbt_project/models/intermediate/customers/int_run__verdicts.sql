@@ -27,7 +27,8 @@ layer_{{ loop.index }} as (
 select
     customer_id,
     change_day,
-    is_newest
+    is_newest,
+    is_first
     {%- for column in columns %},
     {{ column }}
     {%- endfor %}

@@ -4,7 +4,7 @@
 ) }}
 -- depends_on: {{ ref('int_run__touched_customers') }}
 
-{{ verdict_changes('tag_', tag_definitions()) }},
+{{ verdict_changes(tag_definitions()) }},
 
 said_now as (
 
