@@ -63,8 +63,8 @@
 {#- SQL that may stand in the place of what is there, with nothing to do outside its transaction or beside the SQL. -#}
 {% macro is_plain(existing, type) -%}
     {%- set outside = (pre_hooks + post_hooks) | rejectattr('transaction') | list -%}
-    {%- set beside = [] -%}
-    {%- for option in ['indexes', 'grants', 'sql_header', 'persist_docs', 'partitioned_by', 'sorted_by'] -%}
+    {%- set beside = config.get('persist_docs', {}).values() | select | list -%}
+    {%- for option in ['indexes', 'grants', 'sql_header', 'partitioned_by', 'sorted_by'] -%}
         {%- do beside.append(option) if config.get(option) -%}
     {%- endfor -%}
     {{ return((existing is none or existing.type == type) and model['language'] == 'sql' and not (outside or beside)) }}

@@ -63,6 +63,18 @@ def test_every_column__is_documented_and_real(home: DbtHome, models: dict[str, d
     assert not wrong
 
 
+def test_models__are_made_in_one_statement(home: DbtHome, models: dict[str, dict[str, Any]]) -> None:
+    """A setting that is for all models sends them all past macros/materializations.sql, and nothing else shows it."""
+    run = home.home / "target" / "run" / "siyu"
+    others = [
+        name
+        for name, node in models.items()
+        if node["language"] == "sql"
+        and "create or replace" not in (run / node["original_file_path"]).read_text(encoding="utf-8")
+    ]
+    assert not others
+
+
 def operators(plan: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield plan["name"], plan.get("extra_info") or {}
     for child in plan.get("children", []):
