@@ -14,7 +14,7 @@ UNITS: list[tuple[str, int | None, list[str]]] = [
 ]
 SPLITS = {
     "channel": "channel_code", "store": "order_source", "live": "live_id", "category": "category",
-    "entrance": "entrance_code", "staff": "userid",
+    "entrance": "entrance_code", "bait": "bait_code", "staff": "userid",
 }  # fmt: skip
 KEYS = ["cohort_date", "split_value"]
 
@@ -81,6 +81,7 @@ def _members(orders: pl.DataFrame, read) -> pl.DataFrame:  # type: ignore[no-unt
         .with_columns(
             pl.col("channel_code", "order_source", "live_id", "category").fill_null("none"),
             entrance_code=pl.lit("none"),
+            bait_code=pl.lit("none"),
             userid=pl.lit("none"),
             is_noise=pl.col("customer_id").is_in(noise["customer_id"].implode()),
         )

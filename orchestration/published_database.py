@@ -14,6 +14,8 @@ from common.settings import DBT_PROJECT_DIR
 from orchestration.project import PublicTable
 
 DATABASE = "siyu.duckdb"
+STORAGE_VERSION = "v1.3.0"
+"""The oldest DuckDB that can read the file. An older format takes a fifth longer to write (2026-11-22)."""
 
 
 def table_query(table: PublicTable) -> str:
@@ -30,7 +32,9 @@ def write_database(
     4.2 s for the tables of 200,000 customers, 2026-11-21).
     """
     views = _views(db, tables, queries)
-    db.execute(f"attach '{str(target).replace(chr(39), chr(39) * 2)}' as published")
+    db.execute(
+        f"attach '{str(target).replace(chr(39), chr(39) * 2)}' as published (storage_version '{STORAGE_VERSION}')"
+    )
     for name, query in queries.items():
         if name not in views:
             db.execute(f'create table published."{name}" as {query}{_order(db, query)}')

@@ -6,10 +6,10 @@
 {#- Kind of cohort -> what it can be split by: what is known of her on that day. -#}
 {% macro cohort_kinds() -%}
     {{ return({
-        'first_order': ['channel', 'store', 'live', 'category', 'entrance', 'staff'],
-        'first_live_order': ['store', 'live', 'category', 'entrance', 'staff'],
-        'first_contact': ['entrance', 'staff'],
-        'first_group_join': ['entrance', 'staff'],
+        'first_order': ['channel', 'store', 'live', 'category', 'entrance', 'bait', 'staff'],
+        'first_live_order': ['store', 'live', 'category', 'entrance', 'bait', 'staff'],
+        'first_contact': ['entrance', 'bait', 'staff'],
+        'first_group_join': ['entrance', 'bait', 'staff'],
     }) }}
 {%- endmacro %}
 
@@ -17,8 +17,31 @@
 {% macro cohort_splits() -%}
     {{ return({
         'channel': 'channel_code', 'store': 'order_source', 'live': 'live_id', 'category': 'category',
-        'entrance': 'entrance_code', 'staff': 'userid',
+        'entrance': 'entrance_code', 'bait': 'bait_code', 'staff': 'userid',
     }) }}
+{%- endmacro %}
+
+{#-
+    What an entrance (渠道活码) offered on a day, by vars.entrance_baits: of the entries that had begun the newest; none when
+    none had.
+-#}
+{% macro bait_on(entrance, day) -%}
+    {%- set entries = [] -%}
+    {%- for each in var('entrance_baits') -%}
+        {%- set where = 'vars.entrance_baits[' ~ loop.index0 ~ ']' -%}
+        {%- if each is not mapping or each | select('in', ['entrance', 'bait', 'since']) | list | length != each | length -%}
+            {%- do rule_error(where, 'entrance, bait and perhaps since', each) -%}
+        {%- endif -%}
+        {%- set since = each.get('since', '1970-01-01') | string -%}
+        {%- if not modules.re.match('^\\d{4}-\\d{2}-\\d{2}$', since) -%}{%- do rule_error(where ~ '.since', 'a day like 2026-01-31', since) -%}{%- endif -%}
+        {%- do entries.append({
+            'since': since,
+            'sql': 'when ' ~ entrance ~ ' = ' ~ sql_value(each.get('entrance'), 'text', where ~ '.entrance') ~ ' and ' ~ day
+                ~ " >= cast('" ~ since ~ "' as date) then " ~ sql_value(each.get('bait'), 'text', where ~ '.bait'),
+        }) -%}
+    {%- endfor -%}
+    {%- if not entries -%}{{ return("'none'") }}{%- endif -%}
+    {{ return('case ' ~ entries | sort(attribute='since', reverse=true) | map(attribute='sql') | join(' ') ~ " else 'none' end") }}
 {%- endmacro %}
 
 {#- vars.retention, checked. -#}

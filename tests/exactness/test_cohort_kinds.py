@@ -104,7 +104,7 @@ def test_parts__add_up_to_the_whole(home: DbtHome) -> None:
         "sum(cohort_size), sum(active_customers), sum(order_count), sum(net_fen), sum(cumulative_net_fen)"
     )
     keys = "cohort_kind, period_unit, cohort_date, period_index"
-    for split in ("channel", "store", "live", "category", "entrance", "staff"):
+    for split in ("channel", "store", "live", "category", "entrance", "bait", "staff"):
         parts, whole = (
             home.query(
                 f"select {keys}, {figures} from marts.cohort_retention where split_by = '{by}' group by {keys}"

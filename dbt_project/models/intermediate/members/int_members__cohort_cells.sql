@@ -10,9 +10,11 @@ select
     live_id,
     category,
     entrance_code,
+    bait_code,
     userid,
     is_noise,
     cast(count(*) as bigint) as customer_count
 from {{ ref('int_members__cohort_members') }}
 group by
-    cell_uid, cohort_kind, cohort_date, channel_code, order_source, live_id, category, entrance_code, userid, is_noise
+    cell_uid, cohort_kind, cohort_date, channel_code, order_source, live_id, category, entrance_code, bait_code, userid,
+    is_noise

@@ -13,6 +13,7 @@ select
     live_id,
     category,
     entrance_code,
+    bait_code,
     userid,
     is_noise,
     cell_uid

@@ -85,6 +85,10 @@ known as (
         coalesce(firsts.live_id, 'none') as live_id,
         coalesce(firsts.category, 'none') as category,
         coalesce(firsts.entrance_code, contacts.entrance_code, 'none') as entrance_code,
+        {{ bait_on(
+            'coalesce(firsts.entrance_code, contacts.entrance_code)',
+            'case when firsts.entrance_code is null then contacts.added_date else firsts.cohort_date end'
+        ) }} as bait_code,
         coalesce(contacts.userid, 'none') as userid,
         noise.customer_id is not null as is_noise
     from firsts
@@ -101,6 +105,6 @@ select
     known.*,
     {{ digest(
         "cohort_kind || '|' || cast(cohort_date as varchar) || '|' || channel_code || '|' || order_source || '|' || live_id "
-        ~ "|| '|' || category || '|' || entrance_code || '|' || userid || '|' || cast(is_noise as varchar)"
+        ~ "|| '|' || category || '|' || entrance_code || '|' || bait_code || '|' || userid || '|' || cast(is_noise as varchar)"
     ) }} as cell_uid
 from known
