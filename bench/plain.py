@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import yaml
+
+from common.settings import DBT_PROJECT_DIR
 
 
 class _Dbt:
@@ -37,7 +40,8 @@ def run_plain(target: Path, folder: Path) -> int:
     ]
     relations = {node["name"]: f"{node['schema']}.{node['alias']}" for node in nodes}
     folder.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(str(folder / "warehouse.duckdb")) as db:
+    profile = yaml.safe_load((DBT_PROJECT_DIR / "profiles.yml").read_text())["siyu"]["outputs"]["dev"]
+    with duckdb.connect(str(folder / "warehouse.duckdb"), config=profile["config_options"]) as db:
         db.execute(
             "set TimeZone = 'UTC'; set preserve_insertion_order = false; set enable_progress_bar = false"
         )
@@ -58,8 +62,6 @@ def _statement(node: dict[str, Any], target: Path) -> str:
 
 
 def _run_python_model(db: duckdb.DuckDBPyConnection, node: dict[str, Any], relations: dict[str, str]) -> None:
-    from common.settings import DBT_PROJECT_DIR
-
     spec = importlib.util.spec_from_file_location(node["name"], DBT_PROJECT_DIR / node["original_file_path"])
     assert spec is not None
     assert spec.loader is not None
