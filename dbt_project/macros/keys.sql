@@ -14,11 +14,18 @@ having count(*) > 1
 {% endmacro %}
 
 {% macro duckdb__keys_that_repeat(relation, columns) %}
+with repeated as (
+
+    select hash({{ columns | join(', ') }}) as key_hash
+    from {{ relation }}
+    group by 1
+    having count(*) > 1
+
+)
+
 select {{ columns | join(', ') }}
 from {{ relation }}
-where hash({{ columns | join(', ') }}) in (
-    select hash({{ columns | join(', ') }}) from {{ relation }} group by 1 having count(*) > 1
-)
+where hash({{ columns | join(', ') }}) in (select key_hash from repeated)
 group by {{ columns | join(', ') }}
 having count(*) > 1
 {% endmacro %}

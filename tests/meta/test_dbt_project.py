@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from common.settings import DBT_PROJECT_DIR
@@ -73,6 +74,25 @@ def test_models__are_made_in_one_statement(home: DbtHome, models: dict[str, dict
         and "create or replace" not in (run / node["original_file_path"]).read_text(encoding="utf-8")
     ]
     assert not others
+
+
+def test_unique_key__finds_a_key_that_stands_twice(home: DbtHome) -> None:
+    def verdicts(arguments: list[str]) -> list[tuple[str, int]]:
+        results = home.invoke(arguments, as_of="2026-01-31").result
+        return [(str(each.status), each.failures) for each in results if each.node.resource_type == "test"]
+
+    table = "marts.fct_order_lines"
+    with duckdb.connect(str(home.warehouse)) as db:
+        kinds = db.execute(f"select column_name, column_type from (describe {table})").fetchall()
+        filled = {"VARCHAR": "'x'", "DATE": "date '2026-01-01'", "BOOLEAN": "true"}
+        values = ", ".join(f"cast({filled.get(kind, '1')} as {kind}) as {name}" for name, kind in kinds)
+        db.execute(f"insert into {table} by name select {values} from range(2)")
+    asked = ["test", "--select", "unique_key_fct_order_lines_order_key__line_no"]
+    found = verdicts(asked)
+    with duckdb.connect(str(home.warehouse)) as db:
+        db.execute(f"delete from {table}")
+    assert found == [("fail", 1)]
+    assert verdicts(asked) == [("pass", 0)]
 
 
 def operators(plan: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
