@@ -32,8 +32,7 @@
         {%- if each is not mapping or each | select('in', ['entrance', 'bait', 'since']) | list | length != each | length -%}
             {%- do rule_error(where, 'entrance, bait and perhaps since', each) -%}
         {%- endif -%}
-        {%- set since = each.get('since', '1970-01-01') | string -%}
-        {%- if not modules.re.match('^\\d{4}-\\d{2}-\\d{2}$', since) -%}{%- do rule_error(where ~ '.since', 'a day like 2026-01-31', since) -%}{%- endif -%}
+        {%- set since = business_day(each.get('since', '1970-01-01'), where ~ '.since') -%}
         {%- do entries.append({
             'since': since,
             'sql': 'when ' ~ entrance ~ ' = ' ~ sql_value(each.get('entrance'), 'text', where ~ '.entrance') ~ ' and ' ~ day

@@ -10,10 +10,7 @@
 {% macro lift_from(code) %}
     {% set policy = var('segment_lift') %}
     {% set day = policy.get('measured_from_by_segment', {}).get(code) or policy.get('measured_from') or '1970-01-01' %}
-    {% if not modules.re.match('^[0-9]{4}-[0-9]{2}-[0-9]{2}$', day | string) %}
-        {% do rule_error('vars.segment_lift.measured_from', 'a business day like 2026-11-20', day | string) %}
-    {% endif %}
-    {{ return(day | string) }}
+    {{ return(business_day(day, 'vars.segment_lift.measured_from')) }}
 {% endmacro %}
 
 {#- Metric -> SQL of a member's value, from int_segments__first_stays as `stays`. -#}

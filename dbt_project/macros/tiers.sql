@@ -48,9 +48,7 @@
         {% if grant.get('tier_code') not in tier_policy() | map(attribute='code') | list %}
             {% do rule_error(place ~ '.tier_code', 'a tier of vars.member_tiers', grant.get('tier_code')) %}
         {% endif %}
-        {% for field in ['from_date', 'to_date'] if not modules.re.match('^[0-9]{4}-[0-9]{2}-[0-9]{2}$', grant.get(field) | string) %}
-            {% do rule_error(place ~ '.' ~ field, 'a business day like 2026-11-20', grant.get(field) | string) %}
-        {% endfor %}
+        {% for field in ['from_date', 'to_date'] %}{% do business_day(grant.get(field), place ~ '.' ~ field) %}{% endfor %}
         {% if grant.from_date | string > grant.to_date | string %}
             {% do rule_error(place ~ '.to_date', 'a day not before from_date', grant.to_date | string) %}
         {% endif %}

@@ -124,3 +124,11 @@
 {% macro default__first_by(value, ordering) -%}
     min_by({{ value }}, {{ ordering }})
 {%- endmacro %}
+
+{#- A day of a policy as text; `where` names its place in an error. -#}
+{% macro business_day(value, where) %}
+    {% if not modules.re.match('^[0-9]{4}-[0-9]{2}-[0-9]{2}$', value | string) %}
+        {% do rule_error(where, 'a business day like 2026-11-20', value | string) %}
+    {% endif %}
+    {{ return(value | string) }}
+{% endmacro %}

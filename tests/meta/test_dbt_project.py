@@ -173,6 +173,8 @@ def test_money__is_bigint(home: DbtHome) -> None:
         ({"prediction_scoring_days": 3}, "every day"),
         ({"segment_lift": {"within_days": [0]}}, "a whole number"),
         ({"segment_lift": {"within_days": [7], "measured_from": "soon"}}, "a business day like"),
+        ({"entrance_baits": [{"entrance": "a", "bait": "b", "since": "soon"}]}, "a business day like"),
+        ({"entrance_baits": [{"entrance": "a", "bate": "b"}]}, "entrance, bait and perhaps since"),
         ({"predictions": [{"code": "luck", "model": "purchases", "name_zh": "a"}]}, "luck of purchases"),
     ],
 )
