@@ -82,7 +82,8 @@ def apply_plan(settings: Settings, plan_id: str, *, mode: str = "dry_run") -> Ap
 def _rehearse(
     settings: Settings, ledger: Ledger, plan_id: str, destination: Destination, policy: Policy
 ) -> ApplyReport:
-    with _checked(settings, ledger, plan_id, destination, policy) as (plan, _):
+    plan = _open_plan(ledger, plan_id)
+    with _as_of_now(settings, ledger, plan, destination, policy):
         run_id = _start(ledger, plan, "dry_run")
         report = ApplyReport(
             plan.segment_code, plan.destination, "dry_run", plan.status, plan, reason=plan.reason
@@ -98,17 +99,20 @@ def _apply_live(
         plan = store.load_plan(db, plan_id)
     with ledger.exclusive(plan.segment_code, plan.destination):
         settled = settle(settings, ledger, destination, plan.segment_code)
-        with _checked(settings, ledger, plan_id, destination, policy) as (plan, draft):
+        plan = _open_plan(ledger, plan_id)
+        with _as_of_now(settings, ledger, plan, destination, policy) as draft:
             if plan.status == PlanStatus.NEEDS_APPROVAL:
                 raise PlanNotApprovedError(
                     f"plan {plan_id} needs approval ({plan.reason}); siyu approve {plan_id}"
                 )
-            order = Order(draft.segment, plan.as_of, draft.members, plan_id)
-            if draft.diff.rows:
+            if draft is not None:
+                order = Order(draft.segment, plan.as_of, draft.members, plan_id)
                 destination.prepare(order, draft.diff.counts)
             _claim(ledger, plan)
             run_id = _start(ledger, plan, "live")
-            if isinstance(destination, MessageDestination):
+            if draft is None:
+                reason = None
+            elif isinstance(destination, MessageDestination):
                 reason = _send_messages(settings, ledger, plan, draft, destination)
             else:
                 reason = _send(ledger, plan, order, draft, destination)
@@ -132,31 +136,42 @@ def _apply_live(
         return report
 
 
-@contextmanager
-def _checked(
-    settings: Settings, ledger: Ledger, plan_id: str, destination: Destination, policy: Policy
-) -> Iterator[tuple[Plan, Draft]]:
-    """Give the plan and the diff as of now, which are the same; or say why the plan must not be applied."""
+def _open_plan(ledger: Ledger, plan_id: str) -> Plan:
+    """Return the plan as it was made and as it may be applied today; or say why it must not be."""
     with ledger.reading() as db:
         plan, parts = store.load_plan(db, plan_id), store.parts_of(db, plan_id)
     if plan.status not in store.OPEN_STATUSES:
         raise PlanStateError(f"plan {plan_id} is {plan.status}: only an open plan can be applied; plan again")
-    if _hash_parts(parts) != plan.plan_hash:
+    if plan.rows and _hash_parts(parts) != plan.plan_hash:
         _close(ledger, plan, PlanStatus.SUPERSEDED)
         raise PlanTamperedError(f"plan {plan_id}: its rows do not match its hash; it was altered, plan again")
     if plan.expires_at <= utc_now():
         _close(ledger, plan, PlanStatus.EXPIRED)
         raise PlanExpiredError(f"plan {plan_id} expired at {plan.expires_at.isoformat()}; plan again")
+    return plan
+
+
+@contextmanager
+def _as_of_now(
+    settings: Settings, ledger: Ledger, plan: Plan, destination: Destination, policy: Policy
+) -> Iterator[Draft | None]:
+    """Give the diff as of now, which is the plan's own; or say why the plan must not be applied.
+
+    None for a plan that sends nothing: there is nothing to compare, and most plans of a quiet day are like that.
+    """
+    if not plan.rows:
+        yield None
+        return
     with drafting(settings, ledger, plan.segment_code, destination, policy) as draft:
-        if plan.rows and draft.ration is not None:
+        if draft.ration is not None:
             draft.ration.refuse_quiet()  # not drift: the plan is as good as before when they are over
         if draft.diff.content_hash != plan.plan_hash:
             _close(ledger, plan, PlanStatus.SUPERSEDED)
             raise PlanDriftError(
-                f"plan {plan_id} has {plan.rows} rows to send, now it would be {draft.diff.rows} or "
+                f"plan {plan.plan_id} has {plan.rows} rows to send, now it would be {draft.diff.rows} or "
                 "others: the data or the destination changed since it was made; plan again"
             )
-        yield plan, draft
+        yield draft
 
 
 def _hash_parts(parts: list[bytes]) -> str | None:

@@ -14,10 +14,12 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from activation.contracts import ApplierBusyError
 from activation.messages.tables import touches
@@ -44,7 +46,7 @@ class Ledger:
     def __init__(self, settings: Settings) -> None:
         self._locks_dir = settings.ledger_path.with_name(settings.ledger_path.name + ".locks")
         self._path = settings.ledger_path
-        self.engine = _engine(settings)
+        self.engine = _engine(settings.ledger_url or settings.ledger_path)
         self._is_postgresql = self.engine.dialect.name == "postgresql"
         try:
             if not self._is_postgresql:
@@ -133,15 +135,17 @@ class Ledger:
                     session.execute(sa.select(sa.func.pg_advisory_unlock(key)))
 
 
-def _engine(settings: Settings) -> sa.Engine:
-    if settings.ledger_url is None:
-        settings.ledger_path.parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(_sqlite_url(settings.ledger_path), connect_args={"timeout": 60})
+@lru_cache(maxsize=4)
+def _engine(where: SecretStr | Path) -> sa.Engine:
+    """One engine per ledger and process: it remembers the statements it has put into SQL, 1 ms each."""
+    if isinstance(where, Path):
+        where.parent.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(_sqlite_url(where), connect_args={"timeout": 60})
         sa.event.listen(engine, "connect", _configure)
         sa.event.listen(engine, "begin", _begin)
         return engine
     try:
-        url = sa.make_url(settings.ledger_url.get_secret_value())
+        url = sa.make_url(where.get_secret_value())
     except sa.exc.ArgumentError:
         raise LedgerError("SIYU_LEDGER_URL: expected postgresql://user:password@host/database") from None
     if url.get_backend_name() != "postgresql":

@@ -42,6 +42,8 @@ class Audience:
         )
         self._bitmaps = Bitmaps(self._one("select count(*) from places"))
         self._put(NOISE, "select place from places where is_noise", [])
+        predictions = self._db.execute("select tag_code from copy.tag_catalog where made = 'prediction'")
+        self._predictions = {code for (code,) in predictions.fetchall()}
         self._known = self._what_is_known()
 
     def close(self) -> None:
@@ -78,9 +80,10 @@ class Audience:
                 continue
             asked = [each for each in key[1:] if each is not None]
             if key[0] == "segment":
-                sql = _PLACES.format(table="segment_members") + "carried.segment_code = ?"
+                sql = _PLACES.format(table="copy.segment_members") + "carried.segment_code = ?"
             else:
-                sql = _PLACES.format(table="customer_tags") + "carried.tag_code = ?"
+                table = _PREDICTED if asked[0] in self._predictions else "copy.customer_tags"
+                sql = _PLACES.format(table=table) + "carried.tag_code = ?"
                 sql += " and carried.tag_value = ?" if len(asked) == 2 else ""
             self._put(key, sql, asked)
 
@@ -88,7 +91,7 @@ class Audience:
         self._bitmaps.put(key, self._db.execute(sql, values).fetchnumpy()["place"])
 
     def _what_is_known(self) -> Known:
-        tags = {code for (code,) in self._db.execute(_RULE_TAGS).fetchall()}
+        tags = {code for (code,) in self._db.execute("select tag_code from copy.tag_catalog").fetchall()}
         segments = {code for (code,) in self._db.execute("select segment_code from copy.segments").fetchall()}
         return Known({}, {}, dict.fromkeys(tags), frozenset(segments))
 
@@ -112,6 +115,9 @@ def condition_of(text: str) -> Any:
         ) from None
 
 
-# Tags of staff and predictions have other tables.
-_RULE_TAGS = "select tag_code from copy.tag_catalog where family <> 'staff' and made <> 'prediction'"
-_PLACES = "select places.place from copy.{table} as carried inner join places using (customer_id) where "
+# A prediction's value is the category it names, else its decile, 1 to 10.
+_PREDICTED = (
+    "(select customer_id, prediction_code as tag_code, coalesce(predicted_value, decile::varchar) as tag_value "
+    "from copy.customer_predictions)"
+)
+_PLACES = "select places.place from {table} as carried inner join places using (customer_id) where "

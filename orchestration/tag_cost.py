@@ -25,6 +25,10 @@ from orchestration.verdict_chain import VERDICTS, bare
 
 SAMPLE_ROWS, ROUNDS = 200_000, 3
 _TIMELINE = "int_run__timeline"
+_LAST_OF_SAMPLE = """
+select max(customer_id)
+from (select customer_id from warehouse.intermediate.int_run__days order by customer_id limit ?)
+"""
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,16 @@ def tag_costs(
 
 def _timed(db: duckdb.DuckDBPyConnection, verdicts_sql: str, codes: Iterable[str]) -> dict[str, float]:
     """Milliseconds per million rows of the timeline by tag; nothing where there are no rows."""
+    # Whole customers, up to one named in the text: the timeline is a view, and with a bare limit, or a subquery for the
+    # last customer, it would be put together for everybody first (4.3 s, not 1.1, at 20,000 customers, 2026-11-22).
+    last = db.execute(_LAST_OF_SAMPLE, [SAMPLE_ROWS]).fetchone()
+    if last is None or last[0] is None:
+        return {}
     db.execute(
-        f"create or replace temp table {_TIMELINE} as "
-        f"from warehouse.intermediate.{_TIMELINE} limit {SAMPLE_ROWS}"
+        f"create or replace temp table {_TIMELINE} as from warehouse.intermediate.{_TIMELINE} "
+        f"where customer_id <= '{last[0]}'"
     )
-    counted = db.execute("select count(*) from int_run__timeline").fetchone()
-    rows = counted[0] if counted else 0
+    (rows,) = db.execute("select count(*) from int_run__timeline").fetchall()[0]
     times = {}
     for code in codes if rows else ():
         sql = f'select count("tag_{code}") from ({verdicts_sql})'  # noqa: S608 - checked codes

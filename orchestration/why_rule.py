@@ -145,7 +145,7 @@ def carried(settings: Settings, customer: str) -> Carried:
         tags = db.execute(
             "select carried.tag_code, catalog.name_zh, carried.tag_value, carried.valid_from "
             "from copy.customer_tags as carried inner join copy.tag_catalog as catalog using (tag_code) "
-            "where carried.customer_id = ? order by carried.tag_code",
+            "where carried.customer_id = ? and catalog.family <> 'staff' order by carried.tag_code",
             [customer_id],
         ).fetchall()
         segments = db.execute(

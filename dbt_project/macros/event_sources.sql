@@ -119,6 +119,11 @@
     {%- if wanted.group %} and tag_group_name = {{ sql_value(wanted.group, 'text', 'staff_tag') }}{% endif %}
 {%- endmacro %}
 
+{#- Code under which a tag of staff's own stands in the catalogue and beside the other tags of a customer. -#}
+{% macro staff_tag_code(group_name, name) -%}
+    'staff/' || coalesce({{ group_name }}, '') || '/' || {{ name }}
+{%- endmacro %}
+
 {#-
     Categories of question (questions of rules/features.yml) whose keywords stand in a text, comma separated: empty when none,
     NULL when there is no text.

@@ -82,7 +82,7 @@ select * from (
         asked.asked_day as change_day,
         timeline.customer_id,
         true as is_newest,
-        false as is_first
+        timeline.is_first
         {%- for column in timeline_columns() %},
         timeline.{{ column }}
         {%- endfor %},

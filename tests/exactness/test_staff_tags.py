@@ -92,6 +92,10 @@ def test_tags_of_staff__come_and_go_and_are_never_ours(dbt_home: DbtHome) -> Non
         ("corp", "跟进状态", "勿扰", "2026-05-09", "2026-05-11"),
         ("personal", "我的标签", "爱问价", "2026-05-11", None),
     ]
+    assert home.query(
+        "select tag_code, tag_value, valid_from::text from marts.customer_tags where tag_code like 'staff/%' "
+        "order by all"
+    ) == [("staff/会员等级/金卡", "金卡", "2026-05-09"), ("staff/我的标签/爱问价", "爱问价", "2026-05-11")]
 
     # The library calls another tag of hers so, and nothing else happened to her.
     load(home, "wecom/corp_tags", "2026-05-13", {"et1": {"group_name": "跟进状态", "name": "勿扰"}})

@@ -41,20 +41,16 @@ carried as (
 
 ),
 
--- 员工手工标签: what staff call it is its definition.
+-- 员工手工标签: what staff call it is its definition. One that nobody carries any more stays listed.
 staff_tags as (
 
     select
-        'staff/' || coalesce(tags.tag_group_name, '') || '/' || tags.tag_name as tag_code,
-        tags.tag_name,
-        tags.tag_group_name,
-        min(tags.tag_kind_code) as tag_kind_code,
-        cast(count(distinct case when tags.taken_date is null then tags.customer_id end) as bigint) as customer_count,
-        cast(count(distinct case when tags.taken_date is null and noise.customer_id is null then tags.customer_id end) as bigint)
-            as customer_count_clean
-    from {{ ref('fct_staff_tags') }} as tags
-    left join noise on noise.customer_id = tags.customer_id
-    group by tags.tag_name, tags.tag_group_name
+        {{ staff_tag_code('tag_group_name', 'tag_name') }} as tag_code,
+        tag_name,
+        tag_group_name,
+        min(tag_kind_code) as tag_kind_code
+    from {{ ref('fct_staff_tags') }}
+    group by tag_name, tag_group_name
 
 ),
 
@@ -82,24 +78,25 @@ from definitions
 left join carried on carried.tag_code = definitions.tag_code
 union all
 select
-    tag_code,
-    tag_name,
+    staff_tags.tag_code,
+    staff_tags.tag_name,
     'staff',
     'fact',
     'dynamic',
     'staff',
     1,
-    '员工在企业微信打的标签（' || coalesce(tag_group_name, '') || '）。',
+    '员工在企业微信打的标签（' || coalesce(staff_tags.tag_group_name, '') || '）。',
     cast(null as varchar),
     cast(null as varchar),
     cast(null as varchar),
-    'staff_tags: ' || tag_kind_code,
-    customer_count,
-    customer_count_clean,
-    cast(1 as bigint),
+    'staff_tags: ' || staff_tags.tag_kind_code,
+    coalesce(carried.customer_count, 0),
+    coalesce(carried.customer_count_clean, 0),
+    coalesce(carried.value_count, 0),
     cast(null as varchar),
     cast(null as date)
 from staff_tags
+left join carried on carried.tag_code = staff_tags.tag_code
 union all
 select
     catalog.prediction_code,
