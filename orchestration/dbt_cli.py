@@ -17,6 +17,8 @@ import sys
 import threading
 import time
 
+from orchestration.garbage import look_seldom
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -55,8 +57,7 @@ def main() -> None:
                 parsed if isinstance(parsed, Manifest) else None
             )  # why it does not parse is told by the run
             continue
-        gc.freeze()
-        gc.enable()
+        look_seldom()
         done = dbtRunner(manifest=manifest).invoke(order["args"])
         gc.freeze()  # the process ends: looking for garbage once more costs 0.3 s (2026-11-22)
         # dbt has told of failures itself, and its own program would end with the same codes.

@@ -16,6 +16,7 @@ from common.settings import Settings
 from orchestration.alerts import ALERTED_TAG, Trouble, alert
 from orchestration.days import last_complete_day
 from orchestration.dbt_run import cool_down, prepare_manifest, warm_project, warm_up
+from orchestration.garbage import look_seldom
 from orchestration.home import PID_TAG, claim, fail_stale_runs, open_instance, release
 
 Line = Callable[[str], None]
@@ -104,8 +105,7 @@ def _run(
     from orchestration.project import declared_segments
 
     job = build_definitions(settings).resolve_job_def(JOB_NAME)
-    gc.freeze()
-    gc.enable()
+    look_seldom()
     show_progress(line)
     config = run_config(as_of=as_of, known_at=known_at, full_refresh=full_refresh)
     log_path = settings.home / "logs" / "siyu-run.log"
