@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,18 @@ from orchestration.project import PublicTable
 DATABASE = "siyu.duckdb"
 STORAGE_VERSION = "v1.3.0"
 """The oldest DuckDB that can read the file. An older format takes a fifth longer to write (2026-11-22)."""
+_LARGE_ROWS = 2_000_000  # fewer are sorted in less than a second
+_MOST_GROUPS = 8  # of 122,880 rows each; finding a customer reads 2 ms of each
+
+_ROWS = (
+    "select estimated_size from duckdb_tables() "
+    "where database_name = 'warehouse' and schema_name = ? and table_name = ?"
+)
+_GROUPS = r"""
+select regexp_extract(stats, 'Min: ([^,\]]*)', 1), regexp_extract(stats, 'Max: ([^,\]]*)', 1)
+from pragma_storage_info(?)
+where column_name = 'customer_id' and segment_type = 'VARCHAR'
+"""
 
 
 def table_query(table: PublicTable) -> str:
@@ -35,9 +48,11 @@ def write_database(
     db.execute(
         f"attach '{str(target).replace(chr(39), chr(39) * 2)}' as published (storage_version '{STORAGE_VERSION}')"
     )
+    declared = {table.name: table for table in tables}
     for name, query in queries.items():
         if name not in views:
-            db.execute(f'create table published."{name}" as {query}{_order(db, query)}')
+            order = _order(db, query, declared.get(name))
+            db.execute(f'create table published."{name}" as {query}{order}')
     db.execute("use published")
     for name, sql in views.items():
         db.execute(f'create view "{name}" as {sql}')
@@ -68,13 +83,35 @@ def _views(
     return views
 
 
-def _order(db: duckdb.DuckDBPyConnection, query: str) -> str:
+def _order(db: duckdb.DuckDBPyConnection, query: str, table: PublicTable | None) -> str:
     """Rows of a customer stand together, so that a question about her reads little of a table.
 
-    Writing 5 M orders takes a fifth longer, finding one customer's takes 4 ms instead of 360 ms (2026-11-22).
+    Writing 5 M orders takes a fifth longer, finding one customer's takes 4 ms instead of 360 ms (2026-11-22). What
+    stands so in the warehouse is not sorted again: 68 M rows of tag_history take 11 s instead of 17.
     """
     columns = {row[0] for row in db.execute(f"describe {query}").fetchall()}
-    return " order by customer_id" if "customer_id" in columns else ""
+    if "customer_id" not in columns:
+        return ""
+    if table is not None and query == table_query(table) and _is_by_customer(db, table):
+        return ""
+    return " order by customer_id"
+
+
+def _is_by_customer(db: duckdb.DuckDBPyConnection, table: PublicTable) -> bool:
+    """Whether a table of the warehouse is large and one customer's rows are in few of its row groups.
+
+    By the least and greatest id that DuckDB keeps of each group; an incremental run appends groups of all ids.
+    """
+    rows = db.execute(_ROWS, [table.schema, table.relation]).fetchone()
+    if rows is None or rows[0] < _LARGE_ROWS:
+        return False
+    groups = db.execute(_GROUPS, [f"warehouse.{table.sql}"]).fetchall()
+    if any(not least or not greatest for least, greatest in groups):
+        return False
+    # The ids are cut to their first letters there: groups that end and begin with the same ones overlap.
+    ends = sorted([(least, 0) for least, _ in groups] + [(greatest, 1) for _, greatest in groups])
+    deepest = max(accumulate(-1 if is_end else 1 for _, is_end in ends))
+    return deepest <= _MOST_GROUPS
 
 
 def add_table_functions(db: duckdb.DuckDBPyConnection) -> None:

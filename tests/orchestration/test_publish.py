@@ -13,6 +13,7 @@ import pytest
 from common.settings import Settings
 from common.warehouse import connect
 from orchestration import publish as room
+from orchestration import published_database
 from orchestration.project import PublicTable
 from orchestration.publish import publish, read_manifest
 
@@ -65,6 +66,26 @@ def test_publish__writes_parquet_database_and_manifest(settings: Settings) -> No
         assert db.execute("select count(*) from customers").fetchall() == [(5,)]
         assert db.execute("select * from sync_log").fetchall() == [("p1", "sent")]
     assert duckdb.sql(f"select max(n) from '{current}/customers.parquet'").fetchall() == [(4,)]
+
+
+def test_publish__a_large_table_is_sorted_unless_the_rows_of_a_customer_stand_together(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.published_database._LARGE_ROWS", 1)
+    rows = "select 'c' || lpad(n::varchar, 8, '0') as customer_id, n from range(2_000_000) as t(n)"
+    change(settings, f"create or replace table marts.dim_customers as {rows}")
+    with connect() as db:
+        db.execute(f"attach '{settings.warehouse_path}' as warehouse (read_only)")
+        (customers, members) = TABLES
+        assert published_database._order(db, published_database.table_query(customers), customers) == ""
+        # Of the members there is a part only: that is no table whose order is known.
+        part = f"{published_database.table_query(members)} where segment_code = 'a'"
+        assert "order by" in published_database._order(db, part, members)
+    change(settings, f"create or replace table marts.dim_customers as {rows} order by hash(n)")
+    publish(settings, TABLES, run_id="shuffled")
+    with duckdb.connect(str(settings.published_dir / "current" / "siyu.duckdb"), read_only=True) as db:
+        of_one = db.execute("select n from customers limit 200000").fetchall()
+    assert max(n for (n,) in of_one) < 400_000  # row groups by and by, though two cores wrote them
 
 
 def test_publish__links_what_did_not_change_and_writes_what_did(settings: Settings) -> None:
