@@ -20,7 +20,7 @@ from sandbox.generate.added import AddedDay, add_day
 from sandbox.generate.plan import Mix, Plan
 from sandbox.generate.writer import Writer
 
-CUSTOMERS = 10_000_000
+CUSTOMERS, TEN_MILLION = 1_000_000, 10_000_000
 ONE_PERCENT = AddedDay(share=0.01, moved=0, newcomers=0)
 # So many events that, with six windows to leave, 4 to 6% of the customers are touched by a day.
 REALISTIC = Mix(orders=3, coupon_uses=1.5, shop_orders=2)
@@ -91,7 +91,7 @@ def _compared(
         "peak_gib": max(each.peak_gib for each in fulls),
     }  # fmt: skip
     at_ten_million, below = GOALS[code]
-    goal = at_ten_million if customers >= CUSTOMERS else below
+    goal = at_ten_million if customers >= TEN_MILLION else below
     return Measure(code, one / whole, "ratio", goal, "full_build_of_the_same_lake", customers, details)
 
 

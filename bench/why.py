@@ -15,7 +15,7 @@ from orchestration.why_rule import explain_rule
 from sandbox.generate.plan import Plan
 from sandbox.generate.writer import Writer
 
-CUSTOMERS, ASKED = 10_000_000, 40
+CUSTOMERS, ASKED = 1_000_000, 40
 
 
 def p8(asked: int | None, folder: Path) -> Measure:

@@ -29,6 +29,8 @@ COMPARED_STATE = ("int_identity__", "int_prediction__")  # what is kept from run
 REMEMBERED = {"tier_restatements"}
 TWO_TIMES = {("marts", "tag_history")}
 
+_manifests: dict[tuple[Any, ...], Any] = {}
+
 
 @contextlib.contextmanager
 def _garbage_left_alone() -> Iterator[None]:
@@ -60,17 +62,23 @@ class DbtHome:
         self.variables = variables or {}
         self.lake = Lake(home / "lake")
         self._draw_digest = draw_digest(Settings(_env_file=None, home=home, draw_key=DRAW_KEY))
-        self._manifest = None
 
     @property
     def warehouse(self) -> Path:
         return self.home / "warehouse.duckdb"
 
+    def _target(self, project: Path) -> Path:
+        return self.home / ("target" if project == DBT_PROJECT_DIR else f"target_{project.name}")
+
     def clear(self) -> None:
-        """Empty the lake and forget the warehouse."""
-        for path in (self.home / "lake", self.home / "warehouses"):
-            shutil.rmtree(path, ignore_errors=True)
-        self.warehouse.unlink(missing_ok=True)
+        """Forget everything but dbt's own files."""
+        gc.collect()  # a failed run's connection hangs in the traceback of what it raised
+        self.home.mkdir(parents=True, exist_ok=True)
+        for path in self.home.iterdir():
+            if path.is_file():
+                path.unlink()
+            elif path != self._target(self.project):
+                shutil.rmtree(path)
         self.lake.ensure()
 
     def run(
@@ -111,14 +119,13 @@ class DbtHome:
             "DBT_LOG_LEVEL_FILE": "info",  # the debug log costs a second a run
         }
         project = project_dir or self.project
-        target = "target" if self.project == DBT_PROJECT_DIR else f"target_{self.project.name}"
         common = [
             "--project-dir",
             str(project),
             "--profiles-dir",
             str(project),
             "--target-path",
-            str(self.home / target),
+            str(self._target(project)),
             "--log-path",
             str(self.home / "logs"),
             "--quiet",
@@ -132,12 +139,13 @@ class DbtHome:
                     return dbtRunner().invoke(["--no-partial-parse", *arguments, *common])
                 finally:
                     DuckDBConnectionManager.close_all_connections()
-            if self._manifest is None:
+            parsed_of = (self.home, self.project, self.zone, json.dumps(self.variables))
+            if parsed_of not in _manifests:
                 parsed = dbtRunner().invoke(["parse", *common])
                 assert parsed.success, parsed.exception
-                self._manifest = parsed.result
+                _manifests[parsed_of] = parsed.result
             try:
-                return dbtRunner(manifest=self._manifest).invoke([*arguments, *common])
+                return dbtRunner(manifest=_manifests[parsed_of]).invoke([*arguments, *common])
             finally:
                 DuckDBConnectionManager.close_all_connections()
 

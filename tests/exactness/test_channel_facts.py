@@ -71,9 +71,7 @@ LOADS: list[tuple[str, list[dict[str, Any]]]] = [
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
-    home = DbtHome(tmp_path_factory.mktemp("home"))
-    home.clear()
+def home(home: DbtHome) -> DbtHome:
     at = dt.datetime(2026, 6, 1, tzinfo=UTC)
     for key, rows in LOADS:
         arrival = home.lake.arrive_rows(

@@ -28,9 +28,7 @@ Figures = tuple[int, int, int, int, int]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
-    home = DbtHome(tmp_path_factory.mktemp("home"))
-    home.clear()
+def home(home: DbtHome) -> DbtHome:
     loads = [load for step in random_history(20261124, COHORT_KINDS, events=400) for load in step.loads]
     deliver(home.lake, Step(as_of=AS_OF, loads=loads), dt.datetime(2026, 6, 1, tzinfo=UTC))
     home.run(AS_OF.isoformat())

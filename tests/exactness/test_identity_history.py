@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from common.clock import UTC
@@ -16,11 +15,6 @@ FIRST_EVENING = dt.datetime(2026, 6, 1, 9, tzinfo=UTC)
 # What joins people and takes them apart.
 KINDS = ("order", "member", "store_member", "contact", "unionid", "decision", "follow", "lead")
 IDENTITY = "+bridge_customer_identities +identity_moves"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
-    return DbtHome(tmp_path_factory.mktemp("home"))
 
 
 def test_past_evenings__are_what_was_known_then(home: DbtHome) -> None:

@@ -157,11 +157,6 @@ def expected_moves(evenings: dict[dt.date, dict[str, str]]) -> set[tuple[dt.date
     }
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
-    return DbtHome(tmp_path_factory.mktemp("home"))
-
-
 def compare(home: DbtHome, seed: int, edges: int, cuts: int) -> None:
     """Runs fall where they like: several loads before one, several on one day."""
     home.clear()

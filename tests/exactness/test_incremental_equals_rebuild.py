@@ -18,16 +18,10 @@ HISTORIES_PER_SHARD = int(os.environ.get("SIYU_TEST_HISTORIES", "3"))
 LONG_SHARDS = range(SHARDS, SHARDS + int(os.environ.get("SIYU_LONG_HISTORIES", "1000")) // 10)
 
 
-@pytest.fixture(scope="module")
-def dbt_home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
-    home = tmp_path_factory.mktemp("home")
-    return DbtHome(home)
-
-
 @pytest.mark.parametrize(
     "shard", [*range(SHARDS), *(pytest.param(shard, marks=pytest.mark.long) for shard in LONG_SHARDS)]
 )
-def test_incremental_runs__equal_one_rebuild(dbt_home: DbtHome, shard: int) -> None:
+def test_incremental_runs__equal_one_rebuild(home: DbtHome, shard: int) -> None:
     checked = []
     count = HISTORIES_PER_SHARD if shard < SHARDS else 10
 
@@ -41,7 +35,7 @@ def test_incremental_runs__equal_one_rebuild(dbt_home: DbtHome, shard: int) -> N
     )
     @given(histories())
     def compare(steps: list[Step]) -> None:
-        differences = run_both_ways(dbt_home, steps)
+        differences = run_both_ways(home, steps)
         assert not {table: count for table, count in differences.items() if count}, [
             step.as_of for step in steps
         ]
@@ -52,40 +46,38 @@ def test_incremental_runs__equal_one_rebuild(dbt_home: DbtHome, shard: int) -> N
     assert sum(checked) > 0
 
 
-def run_both_ways(dbt_home: DbtHome, steps: list[Step]) -> dict[str, int]:
+def run_both_ways(home: DbtHome, steps: list[Step]) -> dict[str, int]:
     """Run a history day by day, then once from nothing; return the differing rows per table."""
-    dbt_home.clear()
+    home.clear()
     at = dt.datetime(2026, 1, 1, tzinfo=UTC)
     for step in steps:
-        at = deliver(dbt_home.lake, step, at)
-        dbt_home.run(step.as_of.isoformat())
-    kinds = dbt_home.query("select is_rebuild from meta.run_log order by run_no")
+        at = deliver(home.lake, step, at)
+        home.run(step.as_of.isoformat())
+    kinds = home.query("select is_rebuild from meta.run_log order by run_no")
     assert kinds == [(True,)] + [(False,)] * (len(steps) - 1), (
         "a later run was a rebuild: nothing was compared"
     )
-    step_by_step = dbt_home.put_warehouse_aside("step_by_step")
-    dbt_home.run(steps[-1].as_of.isoformat())
-    return differing_rows(step_by_step, dbt_home.warehouse)
+    step_by_step = home.put_warehouse_aside("step_by_step")
+    home.run(steps[-1].as_of.isoformat())
+    return differing_rows(step_by_step, home.warehouse)
 
 
-def test_histories__reach_every_fact(dbt_home: DbtHome) -> None:
+def test_histories__reach_every_fact(home: DbtHome) -> None:
     """An empty table equals an empty table: what histories never fill is never compared."""
-    dbt_home.clear()
+    home.clear()
     step = one_of_everything(seed=20261122)
-    deliver(dbt_home.lake, step, dt.datetime(2026, 1, 1, tzinfo=UTC))
-    dbt_home.run(step.as_of.isoformat())
+    deliver(home.lake, step, dt.datetime(2026, 1, 1, tzinfo=UTC))
+    home.run(step.as_of.isoformat())
     facts = [
         name
-        for (name,) in dbt_home.query(
+        for (name,) in home.query(
             "select table_name from duckdb_tables() where schema_name = 'marts' and table_name like 'fct%'"
         )
     ]
     assert len(facts) >= 13
-    empty = [name for name in facts if not dbt_home.query(f"select 1 from marts.{name} limit 1")]
+    empty = [name for name in facts if not home.query(f"select 1 from marts.{name} limit 1")]
     assert not empty
-    codes = dbt_home.query("select count(distinct event_code) from marts.fct_events")
+    codes = home.query("select count(distinct event_code) from marts.fct_events")
     assert codes == [(12,)]
-    channels = {
-        channel for (channel,) in dbt_home.query("select distinct channel_code from marts.fct_orders")
-    }
+    channels = {channel for (channel,) in home.query("select distinct channel_code from marts.fct_orders")}
     assert channels == {"miniprogram", "store", "video_account"}

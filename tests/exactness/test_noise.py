@@ -115,10 +115,8 @@ class Crowd:
 
 
 @pytest.fixture(scope="module")
-def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+def verdicts(home: DbtHome) -> dict[str, set[str]]:
     """Who was found, by rule: the name in the customer's unionid."""
-    home = DbtHome(tmp_path_factory.mktemp("home"))
-    home.clear()
     at = dt.datetime(2026, 6, 1, tzinfo=UTC)
     for key, rows in Crowd(20261122).loads().items():
         report = LoadReport(stream=key, source="t", rows=len(rows))

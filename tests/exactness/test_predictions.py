@@ -34,11 +34,6 @@ SCORES = (
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
-    return DbtHome(tmp_path_factory.mktemp("predictions"))
-
-
-@pytest.fixture(scope="module")
 def boosters() -> dict[str, str]:
     """Learned from noise: what they say does not matter here, only that it depends on every feature."""
     chance = np.random.default_rng(1)

@@ -27,88 +27,83 @@ def load_order(
     lake.admit(lake.arrive_rows(stream, [row], LoadReport(stream=stream.key, source="test", rows=1)), at=at)
 
 
-@pytest.fixture(scope="module")
-def dbt_home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
-    return DbtHome(tmp_path_factory.mktemp("home"))
-
-
 def is_rebuild(home: DbtHome) -> bool:
     return home.query("select is_rebuild from meta.run_log order by run_no desc limit 1")[0][0]
 
 
-def test_replay__gives_the_old_answer(dbt_home: DbtHome) -> None:
+def test_replay__gives_the_old_answer(home: DbtHome) -> None:
     """Later a late order and a merging unionid arrive; the old day with its old known_at does not see them."""
-    dbt_home.clear()
-    load_order(dbt_home.lake, "1", "a", 3, FIRST, unionid="u")
-    load_order(dbt_home.lake, "2", "b", 4, FIRST + dt.timedelta(microseconds=1))
-    dbt_home.run("2026-05-31")
-    then = dbt_home.put_warehouse_aside("then")
-    load_order(dbt_home.lake, "3", "a", 5, SECOND, unionid="u")
-    load_order(dbt_home.lake, "2", "b", 4, SECOND + dt.timedelta(microseconds=1), unionid="u")
-    dbt_home.run("2026-06-01")
-    assert dbt_home.query("select count(distinct customer_id) from marts.fct_orders") == [(1,)], (
+    home.clear()
+    load_order(home.lake, "1", "a", 3, FIRST, unionid="u")
+    load_order(home.lake, "2", "b", 4, FIRST + dt.timedelta(microseconds=1))
+    home.run("2026-05-31")
+    then = home.put_warehouse_aside("then")
+    load_order(home.lake, "3", "a", 5, SECOND, unionid="u")
+    load_order(home.lake, "2", "b", 4, SECOND + dt.timedelta(microseconds=1), unionid="u")
+    home.run("2026-06-01")
+    assert home.query("select count(distinct customer_id) from marts.fct_orders") == [(1,)], (
         "nothing to forget"
     )
-    dbt_home.run("2026-05-31", known_at=load_id_of(FIRST + dt.timedelta(hours=1)))
-    assert is_rebuild(dbt_home), "going back in time must start from nothing"
-    assert not any(differing_rows(then, dbt_home.warehouse).values())
+    home.run("2026-05-31", known_at=load_id_of(FIRST + dt.timedelta(hours=1)))
+    assert is_rebuild(home), "going back in time must start from nothing"
+    assert not any(differing_rows(then, home.warehouse).values())
 
 
-def test_late_record__never_renames_a_customer(dbt_home: DbtHome) -> None:
+def test_late_record__never_renames_a_customer(home: DbtHome) -> None:
     """A merge keeps the older id; taking the edge back gives each part the id it had."""
-    dbt_home.clear()
-    load_order(dbt_home.lake, "1", "b", 3, FIRST)
-    load_order(dbt_home.lake, "2", "a", 1, FIRST + dt.timedelta(microseconds=1), unionid="u")
-    dbt_home.run("2026-05-31")
+    home.clear()
+    load_order(home.lake, "1", "b", 3, FIRST)
+    load_order(home.lake, "2", "a", 1, FIRST + dt.timedelta(microseconds=1), unionid="u")
+    home.run("2026-05-31")
     owners = "select order_id, customer_id from marts.fct_orders order by order_id"
-    (_, older), (_, newer) = before = dbt_home.query(owners)
-    load_order(dbt_home.lake, "1", "b", 3, SECOND, unionid="u")
-    dbt_home.run("2026-06-01")
-    assert dbt_home.query(owners) == [("1", older), ("2", older)]
-    load_order(dbt_home.lake, "1", "b", 3, SECOND + dt.timedelta(days=1))
-    dbt_home.run("2026-06-02")
-    assert not is_rebuild(dbt_home)
-    assert dbt_home.query(owners) == before
+    (_, older), (_, newer) = before = home.query(owners)
+    load_order(home.lake, "1", "b", 3, SECOND, unionid="u")
+    home.run("2026-06-01")
+    assert home.query(owners) == [("1", older), ("2", older)]
+    load_order(home.lake, "1", "b", 3, SECOND + dt.timedelta(days=1))
+    home.run("2026-06-02")
+    assert not is_rebuild(home)
+    assert home.query(owners) == before
     assert older != newer
 
 
-def test_partial_run__is_no_base_to_build_on(dbt_home: DbtHome) -> None:
-    dbt_home.clear()
-    load_order(dbt_home.lake, "1", "a", 3, FIRST)
-    dbt_home.run("2026-05-31")
-    load_order(dbt_home.lake, "2", "a", 4, SECOND)
-    dbt_home.run("2026-05-31", select="stg_miniprogram__orders")
-    dbt_home.run("2026-05-31")
-    assert is_rebuild(dbt_home)
-    assert dbt_home.query("select order_count from marts.dim_customers") == [(2,)]
-    dbt_home.run("2026-05-31")
-    assert not is_rebuild(dbt_home)
+def test_partial_run__is_no_base_to_build_on(home: DbtHome) -> None:
+    home.clear()
+    load_order(home.lake, "1", "a", 3, FIRST)
+    home.run("2026-05-31")
+    load_order(home.lake, "2", "a", 4, SECOND)
+    home.run("2026-05-31", select="stg_miniprogram__orders")
+    home.run("2026-05-31")
+    assert is_rebuild(home)
+    assert home.query("select order_count from marts.dim_customers") == [(2,)]
+    home.run("2026-05-31")
+    assert not is_rebuild(home)
 
 
-def test_empty_lake__is_a_clear_error(dbt_home: DbtHome) -> None:
-    dbt_home.clear()
-    result = dbt_home.invoke(["run"])
+def test_empty_lake__is_a_clear_error(home: DbtHome) -> None:
+    home.clear()
+    result = home.invoke(["run"])
     assert not result.success
     words = f"{result.exception} {[each.message for each in result.result or []]}"
     assert "is empty" in words, words
 
 
-def test_warehouse__can_be_deleted(dbt_home: DbtHome) -> None:
+def test_warehouse__can_be_deleted(home: DbtHome) -> None:
     """The warehouse is disposable: built again from the lake it is the same."""
-    dbt_home.clear()
-    load_order(dbt_home.lake, "1", "a", 3, FIRST)
-    dbt_home.run("2026-05-31")
-    kept: Path = dbt_home.put_warehouse_aside("kept")
-    dbt_home.run("2026-05-31")
-    assert not any(differing_rows(kept, dbt_home.warehouse).values())
+    home.clear()
+    load_order(home.lake, "1", "a", 3, FIRST)
+    home.run("2026-05-31")
+    kept: Path = home.put_warehouse_aside("kept")
+    home.run("2026-05-31")
+    assert not any(differing_rows(kept, home.warehouse).values())
 
 
-def test_memory__is_limited_when_asked(dbt_home: DbtHome, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory__is_limited_when_asked(home: DbtHome, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine takes it, or says before the first model why it cannot."""
-    dbt_home.clear()
-    load_order(dbt_home.lake, "m1", "b1", 3, FIRST)
+    home.clear()
+    load_order(home.lake, "m1", "b1", 3, FIRST)
     monkeypatch.setenv("SIYU_WAREHOUSE_MEMORY", "plenty")
     with pytest.raises(AssertionError, match="Memory must"):
-        dbt_home.run("2026-05-31")
+        home.run("2026-05-31")
     monkeypatch.setenv("SIYU_WAREHOUSE_MEMORY", "3GiB")
-    dbt_home.run("2026-05-31")
+    home.run("2026-05-31")

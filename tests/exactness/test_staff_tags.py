@@ -7,8 +7,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from common.clock import UTC
 from common.lake import LoadReport
 from common.settings import DBT_PROJECT_DIR
@@ -24,11 +22,6 @@ LIBRARY = {
     "et1": {"group_name": "会员等级", "name": "金卡"},
     "et9": {"group_name": OUR_TAG_GROUP, "name": "沉睡"},
 }
-
-
-@pytest.fixture(scope="module")
-def dbt_home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
-    return DbtHome(tmp_path_factory.mktemp("home"))
 
 
 def load(home: DbtHome, stream: str, day: str, records: dict[str, dict[str, Any]]) -> None:
@@ -67,9 +60,8 @@ CARRIED = (
 )
 
 
-def test_tags_of_staff__come_and_go_and_are_never_ours(dbt_home: DbtHome) -> None:
+def test_tags_of_staff__come_and_go_and_are_never_ours(home: DbtHome) -> None:
     """Corp tags by their id and the library's name of now, personal ones when a customer is read alone."""
-    home = dbt_home
     home.clear()
     load(home, "wecom/corp_tags", "2026-05-09", LIBRARY)
     load(home, "wecom/contacts", "2026-05-09", relation("et0", "et1", "et9"))
@@ -115,7 +107,7 @@ def test_tags_of_staff__come_and_go_and_are_never_ours(dbt_home: DbtHome) -> Non
     }
 
 
-def test_hostile_names__are_data(dbt_home: DbtHome, tmp_path: Path) -> None:
+def test_hostile_names__are_data(home: DbtHome, tmp_path: Path) -> None:
     """In the rule that asks for a staff tag, in a keyword, in the tag itself and in what a customer wrote."""
     project = tmp_path / "dbt_project"
     shutil.copytree(DBT_PROJECT_DIR, project, ignore=shutil.ignore_patterns("target", "logs"))
@@ -133,7 +125,6 @@ def test_hostile_names__are_data(dbt_home: DbtHome, tmp_path: Path) -> None:
         features.read_text(encoding="utf-8").replace("[退货,", f"[{quoted}, 退货,"), encoding="utf-8"
     )
     assert compile_rules(project)
-    home = dbt_home
     home.clear()
     load(home, "wecom/corp_tags", "2026-05-09", {"et0": {"group_name": HOSTILE, "name": HOSTILE}})
     load(home, "wecom/contacts", "2026-05-09", relation("et0"))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from itertools import pairwise
 
-import pytest
-
 from common.clock import UTC
 from tests.exactness.dbt_home import DbtHome
 from tests.exactness.histories import deliver, random_history
@@ -14,11 +12,6 @@ from tests.exactness.histories import deliver, random_history
 MEMBER_KINDS = (*["order"] * 6, *["shop_order", "refund", "decision", "unionid", "contact", "member"])
 Tiers = dict[str, dict[dt.date, str]]  # customer -> business day -> tier
 DAY = dt.timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
-    return DbtHome(tmp_path_factory.mktemp("home"))
 
 
 def test_restatements__are_what_evenings_said_differently(home: DbtHome) -> None:

@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 
 import duckdb
-import pytest
 
 from common.clock import UTC
 from tests.exactness.dbt_home import DbtHome
@@ -33,11 +32,6 @@ where known_from <= date '{evening}' and (known_to is null or known_to > date '{
 """
 
 
-@pytest.fixture(scope="module")
-def dbt_home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
-    return DbtHome(tmp_path_factory.mktemp("home"))
-
-
 def said(home: DbtHome) -> Said:
     return set(home.query(SAID))
 
@@ -48,73 +42,73 @@ def as_known(home: DbtHome, evening: str) -> Said:
     return set(rows)
 
 
-def test_as_known__is_what_each_run_said(dbt_home: DbtHome) -> None:
+def test_as_known__is_what_each_run_said(home: DbtHome) -> None:
     """Over random histories: late records, corrections, joined and parted people; the last run of an evening counts."""
     corrected = 0
     for seed in SEEDS:
-        dbt_home.clear()
+        home.clear()
         at = dt.datetime(2026, 1, 1, tzinfo=UTC)
         then: dict[str, Said] = {}
         for step in random_history(seed, runs=3):
-            at = deliver(dbt_home.lake, step, at)
-            dbt_home.run(step.as_of.isoformat())
-            then[step.as_of.isoformat()] = said(dbt_home)
+            at = deliver(home.lake, step, at)
+            home.run(step.as_of.isoformat())
+            then[step.as_of.isoformat()] = said(home)
             for evening, rows in then.items():
                 where = f"history {seed}: as known on {evening}, asked on {step.as_of}"
-                assert as_known(dbt_home, evening) == rows, where
-        corrected += dbt_home.query("select count(*) from marts.tag_history where known_to is not null")[0][0]
+                assert as_known(home, evening) == rows, where
+        corrected += home.query("select count(*) from marts.tag_history where known_to is not null")[0][0]
     assert corrected > 0, "nothing that was said was ever corrected: nothing was compared"
 
 
-def test_days_that_pass__are_no_correction(dbt_home: DbtHome) -> None:
+def test_days_that_pass__are_no_correction(home: DbtHome) -> None:
     """One order, then silence: 新客 ends, 沉睡 begins, and every row is known from when it was first said."""
-    dbt_home.clear()
-    load_order(dbt_home.lake, "1", "a", 3, FIRST)
+    home.clear()
+    load_order(home.lake, "1", "a", 3, FIRST)
     for day in ("2026-05-05", "2026-06-01", "2026-06-02"):
-        dbt_home.run(day)
+        home.run(day)
     stages = (
         "select tag_value, valid_from::text, valid_to::text, known_from::text, known_to::text "
         "from marts.tag_history "
     )
-    assert dbt_home.query(stages + "where tag_code = 'lifecycle_stage' order by valid_from") == [
+    assert home.query(stages + "where tag_code = 'lifecycle_stage' order by valid_from") == [
         ("新客", "2026-05-03", "2026-06-02", "2026-05-05", None),
         ("沉睡", "2026-06-02", None, "2026-06-02", None),
     ]
 
 
-def test_late_order__corrects_from_the_evening_it_was_known(dbt_home: DbtHome) -> None:
+def test_late_order__corrects_from_the_evening_it_was_known(home: DbtHome) -> None:
     """And going back in time takes back what was known later; nothing is left of it."""
-    dbt_home.clear()
-    load_order(dbt_home.lake, "1", "a", 10, FIRST)
-    dbt_home.run("2026-05-20")
-    before = dbt_home.query("from marts.tag_history")
-    load_order(dbt_home.lake, "2", "a", 4, SECOND)
-    dbt_home.run("2026-05-21")
+    home.clear()
+    load_order(home.lake, "1", "a", 10, FIRST)
+    home.run("2026-05-20")
+    before = home.query("from marts.tag_history")
+    load_order(home.lake, "2", "a", 4, SECOND)
+    home.run("2026-05-21")
     stages = "select tag_value, valid_from::text, known_from::text, known_to::text from marts.tag_history "
-    assert dbt_home.query(stages + "where tag_code = 'lifecycle_stage' order by valid_from, known_from") == [
+    assert home.query(stages + "where tag_code = 'lifecycle_stage' order by valid_from, known_from") == [
         ("新客", "2026-05-04", "2026-05-21", None),
         ("新客", "2026-05-10", "2026-05-20", "2026-05-21"),
         ("活跃", "2026-05-10", "2026-05-21", None),
     ]
-    dbt_home.run("2026-05-20", known_at=f"{FIRST:%Y%m%dT%H%M%S%f}Z")
-    assert sorted(dbt_home.query("from marts.tag_history"), key=str) == sorted(before, key=str)
+    home.run("2026-05-20", known_at=f"{FIRST:%Y%m%dT%H%M%S%f}Z")
+    assert sorted(home.query("from marts.tag_history"), key=str) == sorted(before, key=str)
 
 
-def test_deleted_warehouse__remembers_from_the_published_copy(dbt_home: DbtHome) -> None:
+def test_deleted_warehouse__remembers_from_the_published_copy(home: DbtHome) -> None:
     """What was said on earlier evenings stands in no lake: the last published copy brings it back."""
-    dbt_home.clear()
-    load_order(dbt_home.lake, "1", "a", 10, FIRST)
-    dbt_home.run("2026-05-20")
-    load_order(dbt_home.lake, "2", "a", 4, SECOND)
-    dbt_home.run("2026-05-21")
-    rows = dbt_home.query("from marts.tag_history")
-    folder = dbt_home.home / "published" / "current"
+    home.clear()
+    load_order(home.lake, "1", "a", 10, FIRST)
+    home.run("2026-05-20")
+    load_order(home.lake, "2", "a", 4, SECOND)
+    home.run("2026-05-21")
+    rows = home.query("from marts.tag_history")
+    folder = home.home / "published" / "current"
     folder.mkdir(parents=True)
     try:
-        _export(dbt_home.warehouse, folder / "tag_history.parquet")
-        dbt_home.warehouse.unlink()
-        dbt_home.run("2026-05-21")
-        assert sorted(dbt_home.query("from marts.tag_history"), key=str) == sorted(rows, key=str)
+        _export(home.warehouse, folder / "tag_history.parquet")
+        home.warehouse.unlink()
+        home.run("2026-05-21")
+        assert sorted(home.query("from marts.tag_history"), key=str) == sorted(rows, key=str)
     finally:
         shutil.rmtree(folder.parent)
 

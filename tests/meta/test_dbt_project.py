@@ -30,9 +30,7 @@ REQUIRED_PUBLIC = {
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
-    home = DbtHome(tmp_path_factory.mktemp("home"))
-    home.clear()
+def home(home: DbtHome) -> DbtHome:
     home.run("2026-01-31")
     return home
 

@@ -115,11 +115,6 @@ def test_file_of_verdicts__lands_and_a_wrong_word_is_put_aside(settings: Setting
     assert verdicts(settings) == {"pab": "apart", "pcd": None}, "keys in any order; the later line holds"
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
-    return DbtHome(tmp_path_factory.mktemp("review"))
-
-
 def order(home: DbtHome, at: dt.datetime, *rows: tuple[str, str | None]) -> None:
     stream = STREAMS["miniprogram/orders"]
     full = [

@@ -43,10 +43,8 @@ def load(home: DbtHome, stream: str, hour: int, *rows: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
+def home(home: DbtHome) -> DbtHome:
     """Anna: buyer a and openid x by two kinds of records, a phone by the register alone, a store's tablet."""
-    home = DbtHome(tmp_path_factory.mktemp("why"))
-    home.clear()
     anna = {"buyer_id": "a", "unionid": ANNA}
     load(
         home,

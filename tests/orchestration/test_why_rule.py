@@ -45,9 +45,7 @@ def publish_it(home: DbtHome) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
-    home = DbtHome(tmp_path_factory.mktemp("why_rule"))
-    home.clear()
+def home(home: DbtHome) -> DbtHome:
     Writer(home.lake, Plan(CUSTOMERS, 2, last_day=LAST_DAY), lambda text: None).write_days()
     home.run(LAST_DAY.isoformat())
     return home

@@ -37,9 +37,7 @@ def purchases() -> list[tuple[str, dt.date, int]]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
-    made = DbtHome(tmp_path_factory.mktemp("features"))
-    made.clear()
+def home(home: DbtHome) -> DbtHome:
     stream = STREAMS["miniprogram/orders"]
     rows = [
         dict.fromkeys(stream.columns.names)
@@ -48,10 +46,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
            "source": "cdnow", "source_line": number}
         for number, (buyer, day, fen) in enumerate(purchases())
     ]  # fmt: skip
-    arrival = made.lake.arrive_rows(stream, rows, LoadReport(stream.key, "cdnow", len(rows)))
-    made.lake.admit(arrival, at=dt.datetime(2026, 1, 1, tzinfo=UTC))
-    made.run(AS_OF.isoformat(), select=" ".join(REPLAYED))
-    return made
+    arrival = home.lake.arrive_rows(stream, rows, LoadReport(stream.key, "cdnow", len(rows)))
+    home.lake.admit(arrival, at=dt.datetime(2026, 1, 1, tzinfo=UTC))
+    home.run(AS_OF.isoformat(), select=" ".join(REPLAYED))
+    return home
 
 
 def test_features__are_those_of_the_papers(home: DbtHome) -> None:

@@ -31,11 +31,9 @@ MIX = Mix(members=0.5, phones=0, orders=3, most_lines=0, identified_orders=0, co
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> DbtHome:
-    made = DbtHome(tmp_path_factory.mktemp("leakage"))
-    made.clear()
-    Writer(made.lake, Plan(900, history=HISTORY, mix=MIX, last_day=AS_OF), lambda text: None).write_days()
-    return made
+def home(home: DbtHome) -> DbtHome:
+    Writer(home.lake, Plan(900, history=HISTORY, mix=MIX, last_day=AS_OF), lambda text: None).write_days()
+    return home
 
 
 def trained(home: DbtHome, **asked: dt.date) -> Trained:
