@@ -50,31 +50,20 @@ compared as (
 
 ),
 
+-- One row of each pair, so that the pairs are read once and are never held as a whole: what is said now, or else the
+-- correction of what was said before.
 merged as (
 
     select
-        now_customer_id as customer_id,
-        now_tag_code as tag_code,
-        now_tag_value as tag_value,
-        now_valid_from as valid_from,
-        now_valid_to as valid_to,
-        now_rule_version as rule_version,
+        coalesce(now_customer_id, customer_id) as customer_id,
+        case when now_customer_id is not null then now_tag_code else tag_code end as tag_code,
+        case when now_customer_id is not null then now_tag_value else tag_value end as tag_value,
+        case when now_customer_id is not null then now_valid_from else valid_from end as valid_from,
+        case when now_customer_id is not null then now_valid_to else valid_to end as valid_to,
+        case when now_customer_id is not null then now_rule_version else rule_version end as rule_version,
         coalesce(known_from, cast('{{ run_state().as_of }}' as date)) as known_from,
-        cast(null as date) as known_to
+        case when now_customer_id is null then cast('{{ run_state().as_of }}' as date) end as known_to
     from compared
-    where now_customer_id is not null
-    union all
-    select
-        customer_id,
-        tag_code,
-        tag_value,
-        valid_from,
-        valid_to,
-        rule_version,
-        known_from,
-        cast('{{ run_state().as_of }}' as date)
-    from compared
-    where now_customer_id is null
     union all
     select
         customer_id,
