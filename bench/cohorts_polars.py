@@ -10,7 +10,7 @@ import polars as pl
 UNITS: list[tuple[str, int | None, list[str]]] = [
     ("day", 30, ["channel"]),
     ("week", 53, ["channel"]),
-    ("month", None, ["channel", "store", "live", "category", "entrance", "staff"]),
+    ("month", None, ["channel", "store", "live", "category", "entrance", "bait", "staff"]),
 ]
 SPLITS = {
     "channel": "channel_code", "store": "order_source", "live": "live_id", "category": "category",

@@ -21,7 +21,7 @@ from rich.table import Table
 from common.settings import Settings
 from common.warehouse import reading
 from orchestration.dbt_run import build_target
-from orchestration.verdict_chain import VERDICTS, bare
+from orchestration.verdict_chain import VERDICTS, bare, compiled_models
 
 SAMPLE_ROWS, ROUNDS = 200_000, 3
 _TIMELINE = "int_run__timeline"
@@ -103,7 +103,7 @@ def last_verdicts(settings: Settings) -> str:
     Raises:
         FileNotFoundError: nothing was built yet.
     """
-    path = next(build_target(settings).rglob(f"compiled/**/{VERDICTS}.sql"), None)
+    path = compiled_models(build_target(settings) / "compiled").get(VERDICTS)
     if path is None:
         raise FileNotFoundError(f"no compiled SQL of {VERDICTS}; run `siyu run` first")
     return bare(path.read_text(encoding="utf-8"))

@@ -80,7 +80,7 @@ def verdict_chain(compiled: Path, tables: Iterable[PublicTable], rules: Rules) -
         VerdictChainError: a model on the way is not compiled, or reads a mart that is not published.
     """
     public = {table.relation: table.name for table in tables}
-    files = {path.stem: path for path in compiled.rglob("*.sql")}
+    files = compiled_models(compiled)
     steps: dict[str, str] = {}
     facts: dict[str, str] = {"dim_customers": "customers", "fct_events": "events"}
     _walk(VERDICTS, files, public, steps, facts)
@@ -92,6 +92,15 @@ def verdict_chain(compiled: Path, tables: Iterable[PublicTable], rules: Rules) -
         list(steps.items()), facts, data["tags"], data["segments"], data["names"], data["windowed"],
         list(prediction_steps.items()), prediction_facts,
     )  # fmt: skip
+
+
+def compiled_models(compiled: Path) -> dict[str, Path]:
+    """Return the files of compiled models by name. Tests and their fixtures stand in folders named like a YAML file."""
+    return {
+        path.stem: path
+        for path in compiled.rglob("*.sql")
+        if all(folder.suffix != ".yml" for folder in path.relative_to(compiled).parents)
+    }
 
 
 def _walk(

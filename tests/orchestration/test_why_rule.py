@@ -18,7 +18,7 @@ from orchestration.project import public_tables
 from orchestration.publish import publish
 from orchestration.rules.load import load_rules
 from orchestration.tag_cost import tag_costs
-from orchestration.verdict_chain import FILE, bare, verdict_chain
+from orchestration.verdict_chain import FILE, bare, compiled_models, verdict_chain
 from orchestration.why_identity import UnknownCustomerError
 from orchestration.why_rule import Explanation, UnknownRuleError, explain_rule
 from sandbox.generate.plan import Plan
@@ -171,7 +171,7 @@ def test_report__shows_funnel_and_overlap(home: DbtHome, settings: Settings) -> 
 
 
 def test_costs__are_of_every_tag(home: DbtHome, tmp_path: Path) -> None:
-    (path,) = (home.home / "target").rglob("compiled/**/int_run__verdicts.sql")
+    path = compiled_models(home.home / "target" / "compiled")["int_run__verdicts"]
     codes = [each.entry.code for each in load_rules(DBT_PROJECT_DIR).tags]
     with connect() as db:
         db.execute(f"attach '{home.warehouse}' as warehouse (read_only)")
@@ -278,3 +278,16 @@ def take_out(home: DbtHome, keys: list[str]) -> None:
                     kept = relation.filter(f"{column} not in ({', '.join(repr(each) for each in ids)})")
                     kept.write_parquet(str(scratch))
                 scratch.replace(path)
+
+
+def test_compiled_models__are_not_those_of_tests(tmp_path: Path) -> None:
+    """`dbt test` leaves a unit test's fixtures under the names of models."""
+    (tmp_path / "models/_cases.yml/models").mkdir(parents=True)
+    model = tmp_path / "models/int_run__timeline.sql"
+    for path in (
+        model,
+        tmp_path / "models/_cases.yml/int_run__timeline.sql",
+        tmp_path / "models/_cases.yml/models/int_run__timeline.sql",
+    ):
+        path.touch()
+    assert compiled_models(tmp_path) == {"int_run__timeline": model}

@@ -18,12 +18,11 @@ days as (
         purchases.ordered_date as purchase_date,
         purchases.purchase_no,
         cast(count(*) as bigint) as order_count,
-        {{ sum_fen('orders.amount_fen') }} as gross_fen,
-        {{ sum_fen('orders.amount_fen - coalesce(refunds.refunded_fen, 0)') }} as net_fen,
+        {{ sum_fen('purchases.amount_fen') }} as gross_fen,
+        {{ sum_fen('purchases.amount_fen - coalesce(refunds.refunded_fen, 0)') }} as net_fen,
         max(case when purchases.order_of_day = 1 then purchases.channel_code end) as channel_code,
         max(case when purchases.order_of_day = 1 then categories.category end) as category
     from {{ ref('int_run__purchases') }} as purchases
-    inner join {{ ref('int_run__orders') }} as orders on orders.order_key = purchases.order_key
     left join refunds on refunds.order_key = purchases.order_key
     left join {{ ref('int_run__main_categories') }} as categories
         on categories.order_key = case when purchases.is_first_or_second then purchases.order_key end

@@ -10,6 +10,7 @@ with ranked as (
         order_source,
         live_id,
         ordered_date,
+        amount_fen,
         dense_rank() over (partition by customer_id order by ordered_date) as purchase_no,
         row_number() over (partition by customer_id, ordered_date order by ordered_at, order_key) as order_of_day,
         case
