@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 
+from orchestration.dbt_events import skip_unheard_events
 from orchestration.garbage import look_seldom
 
 _PR_SET_PDEATHSIG = 1
@@ -45,6 +46,7 @@ def main() -> None:
     from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
 
+    skip_unheard_events()
     manifest = None
     for line in sys.stdin:
         order = json.loads(line)

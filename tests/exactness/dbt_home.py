@@ -19,6 +19,7 @@ import duckdb
 
 from common.lake import Lake
 from common.settings import DBT_PROJECT_DIR, Settings
+from orchestration.dbt_events import skip_unheard_events
 from orchestration.dbt_run import draw_digest
 
 # The same people are held out in every home of a test, so that homes can be compared.
@@ -110,6 +111,7 @@ class DbtHome:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
+        skip_unheard_events()
         variables = {
             "SIYU_HOME": str(self.home),
             "SIYU_BUSINESS_TIMEZONE": self.zone,
@@ -130,6 +132,8 @@ class DbtHome:
             str(self.home / "logs"),
             "--quiet",
             "--no-use-colors",
+            # Tests run side by side already; two models at a time only cost more CPU here.
+            *(["--threads", "1"] if arguments[0] in ("run", "test") else []),
             *(["--vars", json.dumps(self.variables, ensure_ascii=False)] if self.variables else []),
         ]
         # Only meanwhile: other tests of this process read settings from the environment.
