@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from common import closure
 from common.closure import connected, over_limit, split
 
 EMPTY = np.empty(0, dtype=np.int64)
@@ -25,12 +24,6 @@ def oracle(nodes: list[int], edges: list[tuple[int, int]]) -> dict[int, int]:
     return {node: root(node) for node in nodes}
 
 
-@pytest.fixture(params=["few", "many"], autouse=True)
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways of finding components, whatever the size."""
-    monkeypatch.setattr(closure, "SMALL", 10**9 if request.param == "few" else 0)
-
-
 @pytest.mark.parametrize("seed", range(20))
 def test_connected__equals_union_find(seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -43,6 +36,8 @@ def test_connected__equals_union_find(seed: int) -> None:
 def test_connected__closes_a_chain_of_a_thousand_hops() -> None:
     nodes = np.arange(5, 1006)
     assert set(connected(nodes, nodes[:-1], nodes[1:]).tolist()) == {5}
+    shuffled = np.random.default_rng(1).permutation(nodes)
+    assert set(connected(nodes, shuffled[:-1], shuffled[1:]).tolist()) == {5}
 
 
 def test_connected__of_nothing_is_nothing() -> None:
