@@ -36,13 +36,22 @@ def connected(nodes: Numbers, a: Numbers, b: Numbers) -> Numbers:
         # Both ends are the first of their group, so that hooking makes no circle.
         smaller, larger = np.minimum(left, right), np.maximum(left, right)
         np.minimum.at(first, larger, smaller)
-        beyond = first[first]
-        while not np.array_equal(beyond, first):
-            first, beyond = beyond, beyond[beyond]
+        _shorten(first, larger)
         left, right = first[smaller], first[larger]
         joins = left != right
         left, right = left[joins], right[joins]
+    # Who was hooked in an early round points to the first of then.
+    _shorten(first, slice(None))
     return nodes[first]
+
+
+def _shorten(first: npt.NDArray[Any], hooked: npt.NDArray[Any] | slice) -> None:
+    """Have the hooked nodes point to the ends of their ways; each look halves what is left of them."""
+    above = first[hooked]
+    beyond = first[above]
+    while not np.array_equal(beyond, above):
+        first[hooked] = above = beyond
+        beyond = first[above]
 
 
 def over_limit(nodes: Numbers, components: Numbers, capped: Columns) -> Numbers:
