@@ -36,8 +36,8 @@ LAST_DAY = dt.date(2026, 10, 31)
 P10_CUSTOMERS = 100_000
 # Five orders a buyer over two years, everybody in the register: what P2 and P3 have been measured on from the start.
 ORDERS_ONLY = Mix(
-    members=1, phones=0, orders=5, most_lines=0, identified_orders=0, coupon_uses=0, shop_orders=0, contacts=0,
-    groups=0, lives=False,
+    members=1, phones=0, orders=5, most_lines=0, identified_orders=0, coupon_uses=0, points_changes=0,
+    shop_orders=0, contacts=0, groups=0, lives=False,
 )  # fmt: skip
 
 

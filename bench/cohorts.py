@@ -30,6 +30,7 @@ MIX = Mix(
     orders=5,
     most_lines=2,
     coupon_uses=0,
+    points_changes=0,
     shop_orders=0,
     contacts=0,
     groups=0,

@@ -28,7 +28,7 @@ from sandbox.generate.plan import Mix, Plan
 from sandbox.generate.writer import Writer
 
 # Few orders a customer: an edge between identifiers is shown by one or two records, as in a register.
-MIX = Mix(orders=0.5, most_lines=0, coupon_uses=0, shop_orders=0.6, groups=0, lives=False)
+MIX = Mix(orders=0.5, most_lines=0, coupon_uses=0, points_changes=0, shop_orders=0.6, groups=0, lives=False)
 IDENTIFIERS_PER_CUSTOMER = 3.74
 # Brings about 1% new edges: newcomers with all of theirs, known members with a new phone, known buyers.
 ONE_PERCENT = AddedDay(share=0.005, moved=0.005, newcomers=0.007)

@@ -70,6 +70,20 @@ _COUPON_USES = pa.schema(
     ]
 )
 
+# Member points (积分) that moved elsewhere than in orders: gifts of the 积分商城, sign-in, corrections.
+_POINTS_CHANGES = pa.schema(
+    [
+        ("change_id", pa.string()),
+        ("buyer_id", pa.string()),
+        ("buyer_source", pa.string()),
+        ("changed_at", pa.timestamp("us")),  # UTC
+        ("points", pa.int64()),  # negative: spent, positive: granted; never 0
+        ("reason", pa.string()),  # the member system's own code: gift, sign_in, correction …
+        ("source", pa.string()),
+        ("source_line", pa.int64()),
+    ]
+)
+
 # The brand's own member register: the bridge from shop buyer ids to WeChat identities.
 _MEMBERS = pa.schema(
     [
@@ -272,6 +286,7 @@ _MINIPROGRAM = (
     Stream("miniprogram", "order_lines", _ORDER_LINES),
     Stream("miniprogram", "coupon_uses", _COUPON_USES),
     Stream("miniprogram", "members", _MEMBERS),
+    Stream("miniprogram", "points_changes", _POINTS_CHANGES),
     _records("miniprogram", "payments", "transaction_id", windowed=True),
     _records("miniprogram", "youzan_trades", "order_info.tid", windowed=True),
 )
@@ -283,6 +298,7 @@ _STORE = (
     Stream("store", "orders", _ORDERS),
     Stream("store", "order_lines", _ORDER_LINES),
     Stream("store", "members", _MEMBERS),
+    Stream("store", "points_changes", _POINTS_CHANGES),
 )
 _PERSONAL_WECHAT = (Stream("personal_wechat", "contacts", _PERSONAL_CONTACTS),)
 _ALL = (

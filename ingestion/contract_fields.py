@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["id", "text", "money", "count", "instant", "date", "choice", "phone"]
+Kind = Literal["id", "text", "money", "count", "instant", "date", "choice", "phone", "points"]
 
 ORDER_STATUSES = ("paid", "completed", "cancelled", "refunded")
 GENDERS = ("male", "female", "unknown")
@@ -93,6 +93,17 @@ _COUPON_USES = FileContract(
     lines={},
 )
 
+_POINTS_CHANGES = FileContract(
+    fields={
+        "change_id": _field("id", "change_id", required=True),
+        "buyer_id": _field("id", "buyer_id", required=True),
+        "changed_at": _field("instant", "changed_at", required=True),
+        "points": _field("points", "points", required=True),
+        "reason": _field("text", "reason"),
+    },
+    lines={},
+)
+
 # Friends of a staff member's personal WeChat (个人微信), as the phone's export or a helper lists them.
 _CONTACTS = FileContract(
     fields={
@@ -141,9 +152,11 @@ FILE_CONTRACTS: dict[str, FileContract] = {
     "miniprogram/order_lines": _ORDER_LINES,
     "miniprogram/members": _MEMBERS,
     "miniprogram/coupon_uses": _COUPON_USES,
+    "miniprogram/points_changes": _POINTS_CHANGES,
     "store/orders": _ORDERS,
     "store/order_lines": _ORDER_LINES,
     "store/members": _MEMBERS,
+    "store/points_changes": _POINTS_CHANGES,
     "personal_wechat/contacts": _CONTACTS,
     "identity/people": _PEOPLE,
     "identity/decisions": _DECISIONS,

@@ -54,6 +54,7 @@ def converter_for(name: str, field: ContractField, mapping: Mapping) -> Converte
         "phone": to_id,
         "money": lambda cell: _whole(to_fen, cell),
         "count": lambda cell: _whole(fen_to_fen, cell),
+        "points": to_points,
         "instant": lambda cell: to_instant(cell, zone, formats),
         "date": lambda cell: to_date(cell, formats),
         "choice": _choice(field, mapping.values.get(name)),
@@ -138,6 +139,21 @@ def to_date(cell: Any, formats: tuple[str, ...] = ()) -> dt.date | None:
         return cell
     text = to_text(cell)
     return None if text is None else _parse(text, formats).date()
+
+
+def to_points(cell: Any) -> int | None:
+    """Return a change of member points (积分).
+
+    Raises:
+        RowError: not a whole number, or 0, which changes nothing.
+    """
+    try:
+        value = _whole(fen_to_fen, cell)
+    except MoneyError as error:
+        raise RowError(f"expected a whole number of points, got {cell!r}") from error
+    if value == 0:
+        raise RowError(f"expected points granted (positive) or spent (negative), got {cell!r}")
+    return value
 
 
 def _choice(field: ContractField, table: dict[str, str] | None) -> Converter:

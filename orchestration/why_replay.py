@@ -22,6 +22,7 @@ TIMELINE = "int_run__timeline"
 # What happened to her, by what tells two of them apart. Other published tables are conclusions.
 KEYS = {
     "orders": ("order_key",), "refunds": ("refund_key",), "coupon_uses": ("coupon_use_key",),
+    "points_changes": ("change_key",),
     "wecom_relations": ("userid", "external_userid"),
     "group_memberships": ("chat_id", "external_userid", "joined_at"), "official_followers": ("openid",),
     "personal_contacts": ("account_id", "contact_id"), "leads": ("lead_id",), "touches": ("touch_key",),
@@ -30,7 +31,7 @@ KEYS = {
 }  # fmt: skip
 _DATES = (
     "ordered_date", "refunded_date", "used_date", "added_date", "joined_date", "followed_date", "submitted_date",
-    "sent_date", "interacted_date", "event_date", "put_date", "written_date",
+    "sent_date", "interacted_date", "event_date", "put_date", "written_date", "changed_date",
 )  # fmt: skip
 _AMOUNTS = ("amount_fen", "refund_fen")
 

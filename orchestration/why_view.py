@@ -14,6 +14,7 @@ _SOURCES_ZH = {
     "order": "订单",
     "aftersale": "售后",
     "coupon_use": "用券",
+    "points_change": "积分变动",
     "gift_receiver": "收礼人",
     "wecom_group_member": "群成员",
     "decision": "人工裁定",

@@ -84,18 +84,28 @@ class Lot:
 
 
 # What happens first on a day: points are gone in the morning.
-EXPIRE, EARN, CLAW_BACK, SPEND = range(4)
+EXPIRE, EARN, GRANT, CLAW_BACK, SPEND = range(5)
 
 
 def walk_points(
-    lots: list[Lot], spends: list[tuple[dt.date, int]], as_of: dt.date, fen_per_point: int
+    lots: list[Lot],
+    grants: list[tuple[dt.date, dt.date, int]],
+    spends: list[tuple[dt.date, int]],
+    as_of: dt.date,
+    fen_per_point: int,
 ) -> dict[tuple[dt.date, str], int]:
-    """Points by day and kind. Lots lie in a queue; what is taken and not there is a debt that the next lots pay."""
+    """Points by day and kind. Lots lie in a queue; what is taken and not there is a debt that the next lots pay.
+
+    ``grants`` are (day, day on which they expire, points), ``spends`` (day, points).
+    """
     events: list[tuple[dt.date, int, Lot | None, int]] = [
         (day, SPEND, None, points) for day, points in spends
     ]
     for lot in lots:
         events += _events_of(lot, fen_per_point)
+    for day, expires, points in grants:
+        granted = Lot(day, expires, amount_fen=0, percent=0, refunds=[])
+        events += [(day, GRANT, granted, points), (expires, EXPIRE, granted, 0)]
     entries: dict[tuple[dt.date, str], int] = {}
     queue: list[Lot] = []
     debt = 0
@@ -121,8 +131,8 @@ def walk_points(
         elif what == EXPIRE:
             enter(day, "expire", -lot.left)
             lot.left = 0
-        elif what == EARN:
-            enter(day, "earn", points)
+        elif what in (EARN, GRANT):
+            enter(day, "earn" if what == EARN else "grant", points)
             lot.left = points
             queue.append(lot)
             debt = take(debt)

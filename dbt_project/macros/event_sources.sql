@@ -48,6 +48,7 @@
             'from': ref('fct_coupon_uses'), 'date': 'used_date', 'channel': "'miniprogram'", 'own': true,
             'measures': {'coupon_use_count': '1'},
         },
+        {'from': ref('fct_points_changes'), 'date': 'changed_date', 'channel': 'channel_code', 'measures': {}},
         {
             'from': ref('int_run__register_entries'), 'date': business_date('registered_at'), 'channel': 'channel_code',
             'own': true, 'measures': {'registration_count': '1'},

@@ -34,7 +34,7 @@
     end
 {%- endmacro %}
 
-{#- First day on which points earned on a day (a number) are gone; null when they never are. -#}
+{#- First day on which points earned or granted on a day (a number) are gone; null when they never are. -#}
 {% macro points_expiry_day(earned_day) -%}
     {%- set expiry = points_rules().expiry -%}
     {%- if expiry.kind == 'after_days' -%}
@@ -48,5 +48,5 @@
 
 {#- Kind of entry -> the account that stands against the member's. -#}
 {% macro points_accounts() -%}
-    {{ return({'earn': 'issued', 'claw_back': 'issued', 'spend': 'redeemed', 'expire': 'expired'}) }}
+    {{ return({'earn': 'issued', 'grant': 'issued', 'claw_back': 'issued', 'spend': 'redeemed', 'expire': 'expired'}) }}
 {%- endmacro %}

@@ -88,6 +88,30 @@ from {{ source(channel, 'order_lines') }} as order_lines
 where {{ is_new_load() }}
 {%- endmacro %}
 
+{% macro staged_file_points_changes(channel) -%}
+select
+    -- ids
+    change_id,
+    buyer_source,
+    buyer_id,
+
+    -- strings
+    reason as reason_code,
+    source,
+
+    -- numerics
+    points,
+    file_row_number as _row_no,
+
+    -- timestamps
+    changed_at,
+
+    -- metadata
+    load_id as _load_id
+from {{ source(channel, 'points_changes') }}
+where {{ is_new_load() }}
+{%- endmacro %}
+
 {% macro staged_file_members(channel) -%}
 select
     -- ids

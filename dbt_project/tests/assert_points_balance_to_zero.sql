@@ -41,13 +41,13 @@ select 'day of a customer', customer_id || ' ' || cast(entry_date as varchar)
 from member_days
 where
     opening_points <> closing_before
-    or opening_points + earn_points + claw_back_points + spend_points + expire_points <> closing_points
+    or opening_points + {{ points_accounts() | join('_points + ') }}_points <> closing_points
 union all
 select 'day in total', cast(entry_date as varchar)
 from all_days
 where
     opening_points <> closing_before
-    or opening_points + earn_points + claw_back_points + spend_points + expire_points <> closing_points
+    or opening_points + {{ points_accounts() | join('_points + ') }}_points <> closing_points
 union all
 select 'balance', coalesce(balances.customer_id, ledger.customer_id)
 from {{ ref('points_balance') }} as balances

@@ -1,4 +1,4 @@
-"""SQL of the table streams: member register, orders with lines, coupon uses.
+"""SQL of the table streams: member register, orders with lines, coupon uses, changes of points.
 
 Every body reads ``numbers`` (day_no, day_at, customers, no) and returns the stream's columns and two more: heard_day,
 the load that first brings the row, and changed_day, the load that brings it again with other content (or null). ``$L``
@@ -154,6 +154,29 @@ select
     {people.heard("no", "coupon late")} as heard_day,
     cast(null as bigint) as changed_day
 from numbers"""
+
+
+def points_changes(people: People) -> str:
+    """Sign-in points, gifts of the 积分商城, and corrections either way."""
+    dice = people.dice
+    draw = dice.share("no", "reason")
+    return f"""
+select
+    'P' || (100000000000 + no) as change_id,
+    {people.buyer_id(people.buyer("no", "points buyer"))} as buyer_id,
+    '{BUYER_SOURCE}' as buyer_source,
+    make_timestamp({moment(dice, "no", "points at")} * 1000000) as changed_at,
+    case reason when 'sign_in' then 5 when 'gift' then -100 * (1 + {dice.whole("no", "points", 9)})
+        else 50 - 100 * {dice.whole("no", "points", 2)} end as points,
+    reason,
+    'generated' as source,
+    no as source_line,
+    {people.heard("no", "points late")} as heard_day,
+    cast(null as bigint) as changed_day
+from (
+    select *, case when {draw} < 0.6 then 'sign_in' when {draw} < 0.95 then 'gift' else 'correction' end as reason
+    from numbers
+)"""
 
 
 def _order_days(people: People) -> str:

@@ -34,7 +34,7 @@ class Mix:
     """How much of each kind a customer brings on average, over all days.
 
     The default comes to 30 rows a customer: 6.5 orders with 13 lines, 3 coupon uses, 5 shop orders, 0.3 after-sales,
-    a register entry, and a third of a WeCom contact.
+    0.3 changes of points, a register entry, and a third of a WeCom contact.
     """
 
     members: float = 0.8  # share of customers in the member register
@@ -43,6 +43,7 @@ class Mix:
     most_lines: int = 3  # 1 to so many lines an order, evenly; 0 for none
     identified_orders: float = 0.4  # share of orders that show unionid and openid beside the buyer id
     coupon_uses: float = 3.0
+    points_changes: float = 0.3
     shop_orders: float = 5.0
     contacts: float = 0.35
     groups: float = 0.25
@@ -106,6 +107,10 @@ class Plan:
     @cached_property
     def coupon_uses(self) -> Flow:
         return Flow(round(self.customers * self.mix.coupon_uses), self._weights())
+
+    @cached_property
+    def points_changes(self) -> Flow:
+        return Flow(round(self.customers * self.mix.points_changes), self._weights())
 
     @cached_property
     def shop_orders(self) -> Flow:

@@ -69,6 +69,7 @@ def recipes(plan: Plan) -> list[Recipe]:
         (mix.orders, "miniprogram/orders", miniprogram.orders, back(orders, 22)),
         (mix.orders * mix.most_lines, "miniprogram/order_lines", miniprogram.order_lines, back(orders, 7, 500_000)),
         (mix.coupon_uses, "miniprogram/coupon_uses", miniprogram.coupon_uses, back(plan.coupon_uses, 7)),
+        (mix.points_changes, "miniprogram/points_changes", miniprogram.points_changes, back(plan.points_changes, 7)),
         (mix.shop_orders, "video_account/shop_orders", shop.shop_orders, back(shop_orders, 8, 300_000)),
         (mix.shop_orders, "video_account/aftersales", shop.aftersales, back(shop_orders, 10, 2_000_000)),
     ]  # fmt: skip

@@ -31,7 +31,17 @@ KINDS = (
     *["order"] * 5,
     *["shop_order"] * 4,
     *["store_order", "refund", "follow", "outgoing", "send"] * 2,
-    *["coupon", "member", "store_member", "friend", "contact", "unionid", "unfollow", "leave_official"],
+    *[
+        "coupon",
+        "points",
+        "member",
+        "store_member",
+        "friend",
+        "contact",
+        "unionid",
+        "unfollow",
+        "leave_official",
+    ],
     *["join", "leave", "lines", "decision", "lead", "interaction", "live"],
     *["staff_tag", "staff_tag", "tag_library", "contact_details", "message"],
 )
@@ -276,6 +286,22 @@ class _World:
                 "coupon_id": "c1",
                 "campaign_id": "k1",
                 "used_at": _instant(event.day),
+                "source": "history",
+                "source_line": 1,
+            },
+        )
+
+    def _points(self, event: Happening) -> None:
+        """Few ids, so that most changes are corrected: other points (spent for granted too), day, or buyer."""
+        self._add(
+            "store/points_changes" if event.twist % 3 == 0 else "miniprogram/points_changes",
+            {
+                "change_id": f"pc{event.twist}",
+                "buyer_id": f"b{event.who}",
+                "buyer_source": "test",
+                "changed_at": _instant(event.day),
+                "points": 20 * (event.size - 200) or 1,
+                "reason": ("gift", "sign_in", None)[event.size % 3],
                 "source": "history",
                 "source_line": 1,
             },

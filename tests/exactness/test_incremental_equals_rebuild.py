@@ -78,6 +78,6 @@ def test_histories__reach_every_fact(home: DbtHome) -> None:
     empty = [name for name in facts if not home.query(f"select 1 from marts.{name} limit 1")]
     assert not empty
     codes = home.query("select count(distinct event_code) from marts.fct_events")
-    assert codes == [(12,)]
+    assert codes == [(14,)]
     channels = {channel for (channel,) in home.query("select distinct channel_code from marts.fct_orders")}
     assert channels == {"miniprogram", "store", "video_account"}

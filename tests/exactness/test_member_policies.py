@@ -88,7 +88,7 @@ def test_policy__equals_rebuild_and_slow_walk(home: DbtHome, policy: str) -> Non
         reasons.update(reason for stretches in told.values() for _, _, reason in stretches)
         kinds.update(check_points(home, policy, steps[-1].as_of))
     assert reasons >= REACHED[policy], "the histories do not reach every rule"
-    assert kinds == {"earn", "claw_back", "spend", "expire"}
+    assert kinds == {"earn", "grant", "claw_back", "spend", "expire"}
 
 
 def points_rules(policy: str) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def points_walked(home: DbtHome, policy: str, as_of: dt.date) -> dict[str, dict[
         "select order_key, refunded_date, refund_fen from marts.fct_refunds order by refunded_date, refund_key"
     ):
         refunds[order].append((day, fen))
-    lots, spends = defaultdict(list), defaultdict(list)
+    lots, grants, spends = defaultdict(list), defaultdict(list), defaultdict(list)
     for customer, order, day, amount, deduction in home.query(
         "select customer_id, order_key, ordered_date, amount_fen, deduction_fen "
         "from intermediate.int_run__orders where is_valid"
@@ -142,8 +142,16 @@ def points_walked(home: DbtHome, policy: str, as_of: dt.date) -> dict[str, dict[
         lots[customer].append(Lot(day, expiry(policy, day), amount, percent, refunds[order]))
         if deduction:
             spends[customer].append((day, -(-deduction // FEN_PER_POINT_SPENT)))
+    for customer, day, points in home.query(
+        "select customer_id, changed_date, points from marts.fct_points_changes"
+    ):
+        if points > 0:
+            grants[customer].append((day, expiry(policy, day), points))
+        else:
+            spends[customer].append((day, -points))
     walked = {
-        customer: walk_points(each, spends[customer], as_of, FEN_PER_POINT) for customer, each in lots.items()
+        customer: walk_points(lots[customer], grants[customer], spends[customer], as_of, FEN_PER_POINT)
+        for customer in {*lots, *grants, *spends}
     }
     return {customer: entries for customer, entries in walked.items() if entries}
 

@@ -14,7 +14,8 @@ from tests.exactness.dbt_home import DbtHome
 from tests.exactness.histories import deliver, random_history
 from tests.exactness.test_run_log import FIRST, SECOND, load_order
 
-SEEDS = range(1, 1 + int(os.environ.get("SIYU_TEST_HISTORIES", "2")))
+# 2 runs three times on one evening, 3 corrects a good deal of what was said.
+SEEDS = range(2, 2 + int(os.environ.get("SIYU_TEST_HISTORIES", "2")))
 Said = set[tuple[object, ...]]
 
 SAID = """

@@ -240,6 +240,15 @@ _TABLE_ROWS: dict[str, dict[str, Any]] = {
         "used_at": PAID_AT,
         "source": "uses.csv",
     },
+    "miniprogram/points_changes": {
+        "change_id": "p1",
+        "buyer_id": "b1",
+        "buyer_source": "shop",
+        "changed_at": PAID_AT,
+        "points": -300,
+        "reason": "gift",
+        "source": "points.csv",
+    },
     "miniprogram/members": {
         "buyer_id": "b1",
         "buyer_source": "shop",
@@ -307,7 +316,8 @@ _TABLE_ROWS: dict[str, dict[str, Any]] = {
     },
 }
 _TABLE_ROWS |= {
-    f"store/{name}": _TABLE_ROWS[f"miniprogram/{name}"] for name in ("orders", "order_lines", "members")
+    f"store/{name}": _TABLE_ROWS[f"miniprogram/{name}"]
+    for name in ("orders", "order_lines", "members", "points_changes")
 }
 
 

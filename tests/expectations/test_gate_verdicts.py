@@ -81,7 +81,7 @@ SHOP, AFTER, ORDERS = "video_account/shop_orders", "video_account/aftersales", "
 LINES, USES, MEMBERS = "miniprogram/order_lines", "miniprogram/coupon_uses", "miniprogram/members"
 LEADS, DAYS, SELLERS = "video_account/leads", "video_account/shop_days", "video_account/finder_days"
 COUPONS, FOLLOWERS = "video_account/coupons", "official_account/followers"
-PAYMENTS = "miniprogram/payments"
+PAYMENTS, POINTS = "miniprogram/payments", "miniprogram/points_changes"
 TRADES, FRIENDS = "miniprogram/youzan_trades", "personal_wechat/contacts"
 
 PEOPLE, PAIRS, VERDICTS = "identity/people", "identity/suggestions", "identity/decisions"
@@ -140,6 +140,16 @@ CRITICAL: list[tuple[str, Callable[[], Rows], str]] = [
     (LINES, changed(LINES, amount_fen=-(10**10)), "100 million"),
     (USES, twice(USES), "counts once"),
     (USES, changed(USES, used_at=None), "falls into no day"),
+    (POINTS, twice(POINTS), "moves them once"),
+    (POINTS, changed(POINTS, change_id="1.5E+18"), "text and exact"),
+    (POINTS, changed(POINTS, buyer_id=" "), "merge strangers"),
+    (POINTS, changed(POINTS, changed_at=None), "falls into no day"),
+    (POINTS, changed(POINTS, changed_at=dt.datetime(1970, 1, 18)), "seconds read as milliseconds"),
+    (POINTS, changed(POINTS, points=None), "neither"),
+    (POINTS, changed(POINTS, points=0), "neither"),
+    (POINTS, changed(POINTS, points=-(10**10)), "another column"),
+    (POINTS, changed(POINTS, reason=f"补发 {samples.PHONE}"), "name people"),
+    ("store/points_changes", changed("store/points_changes", points=0), "neither"),
     (MEMBERS, changed(MEMBERS, unionid="-"), "filler"),
     (MEMBERS, changed(MEMBERS, buyer_source=None), "by chance"),
     (LEADS, nested(LEADS, "lead_id", samples.PHONE), "may be a phone"),
@@ -197,6 +207,7 @@ ADVISORY: list[tuple[str, Callable[[], Rows], str]] = [
     (PAYMENTS, twice(PAYMENTS), "broken paging"),
     (TRADES, nested(TRADES, "order_info.status", "TRADE_NEW"), "lands as it is"),
     (FRIENDS, twice(FRIENDS), "later version"),
+    (POINTS, changed(POINTS, reason=None), "what moved them"),
 ]
 
 

@@ -313,6 +313,31 @@ def test_members_with_broken_lines(settings, lake, tmp_path):
     assert [row["source_line"] for row in rows["quarantine/rows"]] == [4, 5]
 
 
+def test_changes_of_points_have_a_sign_and_are_never_nothing(settings, lake, tmp_path):
+    path = tmp_path / "points.csv"
+    lines = [
+        "流水号,会员ID,变动时间,变动积分,变动原因",
+        "90071992547409931,17,2025-01-31 20:05:00,-300,gift",
+        "2,17,2025-02-01 00:30:00,+1000,",
+        "3,17,2025-02-01 00:30:00,0,correction",
+        "4,17,2025-02-01 00:30:00,0.5,sign_in",
+        "5,17,2025-02-01 00:30:00,,sign_in",
+        "6,,2025-02-01 00:30:00,5,sign_in",
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    rows = landed(arrive_file(settings, lake, "store", "points_changes", path, shipped("points_changes.yml")))
+    spent, granted = rows["store/points_changes"]
+    assert (spent["change_id"], spent["points"], spent["reason"]) == ("90071992547409931", -300, "gift")
+    assert spent["changed_at"] == dt.datetime(2025, 1, 31, 12, 5)
+    assert (granted["points"], granted["reason"], granted["buyer_source"]) == (1000, None, "my_shop")
+    assert [row["reason"] for row in rows["quarantine/rows"]] == [
+        "points: expected points granted (positive) or spent (negative), got '0'",
+        "points: expected a whole number of points, got '0.5'",
+        "points: expected a value, got an empty cell",
+        "buyer_id: expected a value, got an empty cell",
+    ]
+
+
 def shipped(name):
     (folder,) = ingestion.__path__
     return type(CDNOW)(folder) / "mappings" / name

@@ -43,6 +43,8 @@ constants: {status: completed}
 """
 MEMBERS = "id,name\nb1,张三\n,无名\n"
 MEMBERS_MAPPING = "source: stores\ncolumns: {buyer_id: id, name: name}\n"
+POINTS = "id,buyer,at,points\np1,b1,2026-01-02,-300\n"
+POINTS_MAPPING = "source: stores\ncolumns: {change_id: id, buyer_id: buyer, changed_at: at, points: points}\n"
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def friends(settings: Settings) -> Path:
 
 @pytest.fixture
 def stores(settings: Settings) -> Path:
-    """A folder with orders (one row per line) and members of stores, with its manifest."""
+    """A folder with orders (one row per line), members and points of stores, with its manifest."""
     folder = settings.inbox_dir / "store" / "hangzhou"
     folder.mkdir(parents=True)
     for name, text in {
@@ -65,6 +67,8 @@ def stores(settings: Settings) -> Path:
         "orders.mapping.yml": ORDERS_MAPPING,
         "members_11.csv": MEMBERS,
         "members_11.csv.mapping.yml": MEMBERS_MAPPING,
+        "points_changes_11.csv": POINTS,
+        "points_changes.mapping.yml": POINTS_MAPPING,
     }.items():
         (folder / name).write_text(text, encoding="utf-8")
     write_manifest("store", folder, exported_by="店长", as_of=DAY)
@@ -96,6 +100,7 @@ def test_the_manifest_tells_stream_mapping_rows_and_checksum(stores: Path) -> No
     assert told == [
         ("members_11.csv", "members", "members_11.csv.mapping.yml", 2),
         ("orders_11.csv", "orders", "orders.mapping.yml", 2),
+        ("points_changes_11.csv", "points_changes", "points_changes.mapping.yml", 1),
     ]
 
 
@@ -104,7 +109,7 @@ def test_a_complete_drop_lands_whole_and_once(
 ) -> None:
     results = landing(settings, lake, "store", monkeypatch)
     assert {name: result.total("changed") for name, result in results.items()} == {
-        "orders": 1, "order_lines": 2, "members": 1, "rows": 1
+        "orders": 1, "order_lines": 2, "members": 1, "points_changes": 1, "rows": 1
     }  # fmt: skip
     (report,) = lake.loads(STREAMS["store/orders"])
     assert report.details["manifest"] == {"as_of": "2026-11-20", "exported_by": "店长", "folder": "hangzhou"}

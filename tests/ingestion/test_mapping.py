@@ -60,6 +60,8 @@ def test_a_missing_mapping_is_an_error(tmp_path):
         ("cdnow_sample.yml", "miniprogram/orders"),
         ("generic_shop.yml", "miniprogram/orders"),
         ("sandbox_members.yml", "miniprogram/members"),
+        ("points_changes.yml", "miniprogram/points_changes"),
+        ("points_changes.yml", "store/points_changes"),
         ("febrl_people.yml", "identity/people"),
         ("weixin_shop_export.yml", "miniprogram/orders"),
         ("weixin_shop_export.yml", "store/orders"),
@@ -70,7 +72,7 @@ def test_shipped_mappings_fit(name, stream):
 
 
 def test_every_shipped_mapping_is_tried_above():
-    assert len(list((ROOM / "mappings").glob("*.yml"))) == 5
+    assert len(list((ROOM / "mappings").glob("*.yml"))) == 6
 
 
 def test_headers_are_the_same_in_full_and_half_width():

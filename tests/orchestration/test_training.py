@@ -82,8 +82,8 @@ def test_empty_lake__is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_replays__leave_nothing_behind(tmp_path: Path) -> None:
     """The real thing: dbt children in a scratch home with this home's lake."""
     settings = Settings(_env_file=None, home=tmp_path)
-    mix = Mix(members=0, phones=0, orders=4, most_lines=0, identified_orders=0, coupon_uses=0, shop_orders=0,
-              contacts=0, groups=0, lives=False)  # fmt: skip
+    mix = Mix(members=0, phones=0, orders=4, most_lines=0, identified_orders=0, coupon_uses=0, points_changes=0,
+              shop_orders=0, contacts=0, groups=0, lives=False)  # fmt: skip
     plan = Plan(400, history=130, mix=mix, last_day=AS_OF)
     Writer(Lake(settings.lake_dir), plan, lambda text: None).write_days()
     before = sorted(path.name for path in tmp_path.iterdir())

@@ -26,8 +26,8 @@ from tests.exactness.dbt_home import DbtHome
 AS_OF = dt.date(2026, 10, 31)
 # Long enough for one look to learn from, so that a training is four replays.
 HISTORY = 250
-MIX = Mix(members=0.5, phones=0, orders=3, most_lines=0, identified_orders=0, coupon_uses=0.5, shop_orders=0,
-          contacts=0, groups=0, lives=False)  # fmt: skip
+MIX = Mix(members=0.5, phones=0, orders=3, most_lines=0, identified_orders=0, coupon_uses=0.5,
+          points_changes=0, shop_orders=0, contacts=0, groups=0, lives=False)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

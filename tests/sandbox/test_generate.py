@@ -22,7 +22,7 @@ PLAN = Plan(customers=3000, days=8, history=40, last_day=dt.date(2026, 10, 31))
 FILLED = [
     "wecom/staff", "wecom/contacts", "wecom/groups", "video_account/lives", "video_account/shop_orders",
     "video_account/aftersales", "miniprogram/orders", "miniprogram/order_lines", "miniprogram/coupon_uses",
-    "miniprogram/members",
+    "miniprogram/points_changes", "miniprogram/members",
 ]  # fmt: skip
 
 

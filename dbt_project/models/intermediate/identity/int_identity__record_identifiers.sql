@@ -85,6 +85,19 @@ coupon_users as (
 
 ),
 
+points_holders as (
+
+    select
+        'points_change|' || change_key as record_uid,
+        _load_id,
+        _row_no,
+        buyer_key,
+        cast(null as varchar) as unionid,
+        cast(null as varchar) as phone_hmac
+    from {{ ref('int_members__points_changes_unioned') }}
+
+),
+
 claimants as (
 
     select
@@ -233,6 +246,8 @@ everything as (
     union all
     {% endfor -%}
     select {{ identity_source_rank('coupon_use') }} as source_rank, coupon_users.* from coupon_users
+    union all
+    select {{ identity_source_rank('points_change') }} as source_rank, points_holders.* from points_holders
     union all
     select {{ identity_source_rank('aftersale') }} as source_rank, claimants.* from claimants
     union all

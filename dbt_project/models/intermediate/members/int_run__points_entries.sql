@@ -9,6 +9,8 @@ select
     points,
     order_key,
     refund_key,
+    change_key,
+    reason_code,
     expiry_day
 from {{ ref('int_run__points_moves') }}
 union all
@@ -18,6 +20,8 @@ select
     'expire',
     expiries.expiry_day as entry_day,
     -expiries.points,
+    cast(null as varchar),
+    cast(null as varchar),
     cast(null as varchar),
     cast(null as varchar),
     expiries.expiry_day

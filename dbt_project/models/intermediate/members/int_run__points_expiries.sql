@@ -1,8 +1,8 @@
 {{ config(materialized='table') }}
 
--- First in, first out, without walking: on each day on which points run out, whatever had been earned to run out by then
--- and was not spent before is gone. The greatest such surplus so far is what has expired in all, and its growth is what
--- expires that day. A refund takes from what its own order earned.
+-- First in, first out, without walking: on each day on which points run out, whatever had been earned or granted to run
+-- out by then and was not spent before is gone. The greatest such surplus so far is what has expired in all, and its
+-- growth is what expires that day. A refund takes from what its own order earned.
 with changes as (
 
     select

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
--- What touched customers earned, lost again by refunds, and spent. What an order earned is taken back in proportion to
+-- What touched customers earned, were granted, lost again by refunds, and spent. What an order earned is taken back in proportion to
 -- what was refunded of it, to the point: the difference between what is left of the amount would earn before and after.
 with refunded as (
 
@@ -48,6 +48,8 @@ select
     points,
     order_key,
     cast(null as varchar) as refund_key,
+    cast(null as varchar) as change_key,
+    cast(null as varchar) as reason_code,
     expiry_day
 from {{ ref('int_run__points_lots') }}
 where points <> 0
@@ -60,6 +62,8 @@ select
     points,
     order_key,
     refund_key,
+    cast(null as varchar),
+    cast(null as varchar),
     expiry_day
 from clawed_back
 where points <> 0
@@ -74,6 +78,25 @@ select
     ) }} as bigint),
     order_key,
     cast(null as varchar),
+    cast(null as varchar),
+    cast(null as varchar),
     cast(null as bigint)
 from {{ ref('int_run__orders') }}
 where is_valid and deduction_fen > 0
+union all
+select
+    'change|' || changes.change_key,
+    changes.customer_id,
+    case when changes.points < 0 then 'spend' else 'grant' end,
+    {{ day_number('changes.changed_date') }},
+    changes.points,
+    cast(null as varchar),
+    cast(null as varchar),
+    changes.change_key,
+    changes.reason_code,
+    cast(
+        case when changes.points > 0 then {{ points_expiry_day(day_number('changes.changed_date')) }} end as bigint
+    )
+from {{ ref('fct_points_changes') }} as changes
+inner join {{ ref('int_run__touched_customers') }} as touched on touched.customer_id = changes.customer_id
+where changes.points <> 0

@@ -51,6 +51,14 @@ with everything as (
         _load_id,
         'coupon'
     from {{ ref('stg_miniprogram__coupon_uses') }}
+    union all
+    select
+        'points_change|' || change_key,
+        buyer_key,
+        changed_date,
+        _load_id,
+        'points_change'
+    from {{ ref('int_members__points_changes_unioned') }}
     {% for channel in file_channels() -%}
     union all
     select

@@ -40,6 +40,20 @@ with events as (
         used_date,
         used_at
     from {{ ref('fct_coupon_uses') }}
+    {% for code, sign in {'points_granted': '>', 'points_spent': '<'}.items() -%}
+    union all
+    select
+        '{{ code }}|' || change_key,
+        customer_id,
+        '{{ code }}',
+        channel_code,
+        reason_code,
+        cast(null as bigint),
+        changed_date,
+        changed_at
+    from {{ ref('fct_points_changes') }}
+    where points {{ sign }} 0
+    {% endfor -%}
     union all
     select
         'member_registered|' || entries.channel_code || '|' || entries.buyer_source || '|' || entries.buyer_id,

@@ -33,10 +33,9 @@ to_come as (
 select
     totals.customer_id,
     totals.balance_points,
-    totals.earn_points,
-    totals.claw_back_points,
-    totals.spend_points,
-    totals.expire_points,
+    {%- for kind in points_accounts() %}
+    totals.{{ kind }}_points,
+    {%- endfor %}
     totals.balance_points < 0 as is_negative,
     {{ date_of_day_number('to_come.expiry_day') }} as next_expiry_date,
     to_come.points as next_expiry_points

@@ -24,10 +24,9 @@ select
     cast(coalesce(sum(moved_points) over (
         partition by customer_id order by entry_day rows between unbounded preceding and 1 preceding
     ), 0) as bigint) as opening_points,
-    earn_points,
-    claw_back_points,
-    spend_points,
-    expire_points,
+    {%- for kind in points_accounts() %}
+    {{ kind }}_points,
+    {%- endfor %}
     cast(sum(moved_points) over (
         partition by customer_id order by entry_day rows between unbounded preceding and current row
     ) as bigint) as closing_points

@@ -14,6 +14,8 @@ select
     points,
     order_key,
     refund_key,
+    change_key,
+    reason_code,
     {{ date_of_day_number('expiry_day') }} as expiry_date
 from {{ ref('int_run__points_entries') }}
 union all
@@ -30,6 +32,8 @@ select
     -points as points,
     order_key,
     refund_key,
+    change_key,
+    reason_code,
     {{ date_of_day_number('expiry_day') }} as expiry_date
 from {{ ref('int_run__points_entries') }}
 -- What a customer has stands together, and the published copy need not be sorted (15 M rows, 2026-11-22).

@@ -1,0 +1,1 @@
+{{ staged_file_points_changes('store') }}
