@@ -1,7 +1,8 @@
 {{ config(materialized='table') }}
 
--- What touched customers earned, were granted, lost again by refunds, and spent. What an order earned is taken back in proportion to
--- what was refunded of it, to the point: the difference between what is left of the amount would earn before and after.
+-- What touched customers earned, were granted, lost again by refunds, and spent. What an order earned is taken back in
+-- proportion to what was refunded of it, to the point: the difference between what is left of the amount would earn
+-- before and after.
 with refunded as (
 
     select
