@@ -19,14 +19,19 @@ from activation.tables import FORMAT, archives, deliveries, facts, metadata, pla
 from common.clock import utc_now
 
 OLD = Path(__file__).parents[1] / "data" / "ledger_format_2.sql"
+DAY_OF_OLD = "2026-11-22"
 
 
 @pytest.fixture
 def old(brand):
-    """A ledger as the code of format 2 left it: 5 rows added (one refused), one taken away, one opted out."""
+    """A ledger as the code of format 2 left it: 5 rows added (one refused), one taken away, one opted out.
+
+    It is from yesterday, whenever the tests run: a refusal of `relation_ended` is tried again after some days.
+    """
     brand.settings.home.mkdir()
+    yesterday = f"{utc_now() - dt.timedelta(days=1):%Y-%m-%d}"
     with closing(sqlite3.connect(brand.settings.ledger_path)) as db:
-        db.executescript(OLD.read_text(encoding="utf-8"))
+        db.executescript(OLD.read_text(encoding="utf-8").replace(DAY_OF_OLD, yesterday))
     return brand
 
 
