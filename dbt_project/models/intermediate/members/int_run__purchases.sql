@@ -1,6 +1,7 @@
 {{ config(materialized='table') }}
 
--- Valid orders of touched customers, numbered. Orders of one day are one purchase.
+-- Valid orders of touched customers, numbered. Orders of one day are one purchase. All numbers come of one partition and
+-- orders that begin alike, so that DuckDB sorts once (5 M orders: 13 s instead of 20, 7 of them reading and writing).
 with ranked as (
 
     select
@@ -12,11 +13,12 @@ with ranked as (
         ordered_date,
         amount_fen,
         dense_rank() over (partition by customer_id order by ordered_date) as purchase_no,
-        row_number() over (partition by customer_id, ordered_date order by ordered_at, order_key) as order_of_day,
+        row_number() over (partition by customer_id order by ordered_date, ordered_at, order_key)
+        - rank() over (partition by customer_id order by ordered_date) + 1 as order_of_day,
         case
-            when live_id is not null then row_number() over (
-                partition by customer_id, case when live_id is not null then 1 else 0 end
-                order by ordered_date, ordered_at, order_key
+            when live_id is not null then count(live_id) over (
+                partition by customer_id order by ordered_date, ordered_at, order_key
+                rows between unbounded preceding and current row
             )
         end as live_order_no
     from {{ ref('int_run__orders') }}

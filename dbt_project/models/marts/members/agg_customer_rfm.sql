@@ -2,21 +2,32 @@
 
 -- Two scorings, 5 is best. *_ntile cuts equal fifths, ties broken by whose first identifier was loaded earlier, then by
 -- that identifier; *_tiesafe gives equals the same score (fifth of the cumulative distribution).
-with buyers as (
+with sums as (
 
     select
-        orders.customer_id,
-        row_number() over (order by min(anchors.first_load_no), min(anchors.identifier_key)) as tie_breaker,
-        cast(count(*) as bigint) as frequency,
-        cast(count(distinct orders.ordered_date) as bigint) as active_days,
-        {{ sum_fen('orders.net_fen') }} as monetary_fen,
-        cast({{ dbt.datediff('max(orders.ordered_date)', 'max(clock.as_of)', 'day') }} as bigint) as recency_days
-    from {{ ref('fct_orders') }} as orders
-    inner join {{ ref('dim_customers') }} as customers on customers.customer_id = orders.customer_id
+        customer_id,
+        {{ sum_fen('order_count') }} as frequency,
+        cast(count(*) as bigint) as active_days,
+        {{ sum_fen('net_fen') }} as monetary_fen,
+        max(purchase_date) as last_date
+    from {{ ref('int_members__purchase_days') }}
+    group by customer_id
+
+),
+
+buyers as (
+
+    select
+        sums.customer_id,
+        sums.frequency,
+        sums.active_days,
+        sums.monetary_fen,
+        row_number() over (order by anchors.first_load_no, anchors.identifier_key) as tie_breaker,
+        cast({{ dbt.datediff('sums.last_date', 'clock.as_of', 'day') }} as bigint) as recency_days
+    from sums
+    inner join {{ ref('dim_customers') }} as customers on customers.customer_id = sums.customer_id
     inner join {{ ref('int_identity__identifiers') }} as anchors on anchors.identifier_no = customers.customer_no
     cross join {{ ref('int_run__clock') }} as clock
-    where orders.is_valid
-    group by orders.customer_id
 
 )
 
