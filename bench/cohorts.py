@@ -4,8 +4,8 @@ Ours is the compiled SQL of the models from ``int_run__purchases`` to the marts,
 other relations are views over Parquet files; the tables are written. The peer reads the same files and writes its
 answers as Parquet. Both sides must give the same rows.
 
-A million customers go through identity and the facts. More are copies of these under ids of their own: what is measured
-begins after the facts, and building those for ten million takes an hour that nobody looks at.
+A million customers go through identity and the facts (402 s of dbt, 2026-12-01). More are copies of these under ids of
+their own: what is measured begins after the facts.
 """
 
 from __future__ import annotations

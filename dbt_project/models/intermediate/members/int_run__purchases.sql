@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
 -- Valid orders of touched customers, numbered. Orders of one day are one purchase. All numbers come of one partition and
--- orders that begin alike, so that DuckDB sorts once (5 M orders: 13 s instead of 20, 7 of them reading and writing).
+-- orders that begin alike, so that DuckDB sorts once (5 M orders: 13 s instead of 20, 2026-12-01).
 with ranked as (
 
     select
